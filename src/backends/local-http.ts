@@ -1,0 +1,129 @@
+import type { Backend, BackendFactory, BackendHost, OutgoingTask, PushTrust, Receipt } from "../core/backend.ts";
+import { TasksError } from "../core/errors.ts";
+import { resourceNames } from "../core/names.ts";
+import { shown } from "../core/options.ts";
+import type { Outcome } from "../core/outcome.ts";
+import { assertDevelopment } from "../core/production.ts";
+import { Engine } from "../engine/engine.ts";
+import { createIdentity, type Identity } from "../engine/identity.ts";
+import type { Message } from "../engine/message.ts";
+import { pushBody } from "../engine/push-body.ts";
+import { PushClient } from "../engine/push-client.ts";
+import { Ticker } from "../engine/ticker.ts";
+
+/** Options of {@link localHttp}. */
+export interface LocalHttpOptions {
+  /** Where to post. Default `TASKS_PUSH_URL`, else `http://127.0.0.1:{PORT or 8080}/tasks/pubsub`. */
+  readonly url?: string;
+  /** Requests in flight at once, all routes together. Default 100. */
+  readonly maxInFlight?: number;
+  /** Whether it may be used in production. Default `false`. */
+  readonly allowInProduction?: boolean;
+}
+
+/** The account that the engine's tokens speak for. */
+const ACCOUNT = "local-push@taskroute.invalid";
+const PROJECT = "local";
+
+/**
+ * The local engine posting real push requests: Pub/Sub's body, and an OIDC token signed by a key of its own, which the
+ * push handler of the same client trusts outside production. The service's endpoint, framework and authentication are
+ * exercised as in production. Like `local`, it keeps its queue in memory.
+ */
+export function localHttp(options: LocalHttpOptions = {}): BackendFactory {
+  return (host) => {
+    assertDevelopment(host.config, "local-http", options.allowInProduction);
+    return new LocalHttpBackend(host, options);
+  };
+}
+
+function readUrl(url: string): URL {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return new URL(url);
+  throw new TasksError(
+    "INVALID_OPTION",
+    `localHttp: expected url to be an http(s) URL, got ${shown(url)}; pass the address of your push handler`,
+  );
+}
+
+class LocalHttpBackend implements Backend {
+  readonly name = "local-http";
+  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: false, overlap: true };
+  readonly pushTrust: PushTrust;
+  readonly #host: BackendHost;
+  readonly #url: URL;
+  readonly #engine: Engine;
+  readonly #ticker: Ticker;
+  readonly #client: PushClient;
+  #identity: Promise<Identity> | undefined;
+  #started = false;
+
+  constructor(host: BackendHost, options: LocalHttpOptions) {
+    this.#host = host;
+    this.#url = readUrl(options.url ?? host.config.pushUrl);
+    this.#client = new PushClient(this.#url);
+    const engineHost = {
+      routes: host.registry.routes,
+      logger: host.logger,
+      deliver: (message: Message) => this.#deliver(message),
+      skipped: host.skipped,
+    };
+    this.#engine = new Engine(engineHost, {
+      clock: host.clock,
+      ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
+    });
+    this.#ticker = new Ticker({
+      clock: host.clock,
+      logger: host.logger,
+      tick: (route, tick) => this.#engine.publishTick(route, tick),
+    });
+    this.pushTrust = {
+      audience: this.#url.href,
+      email: ACCOUNT,
+      certificates: async () => (await this.#signer()).certificates(),
+    };
+  }
+
+  get deadLetters(): Engine["deadLetters"] {
+    return this.#engine.deadLetters;
+  }
+
+  send(task: OutgoingTask): Receipt {
+    this.start();
+    const { id, deduplicated } = this.#engine.publish(task);
+    return { id, deduplicated };
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    void this.#ticker.start(this.#host.registry.routes);
+  }
+
+  #signer(): Promise<Identity> {
+    this.#identity ??= createIdentity({ email: ACCOUNT });
+    return this.#identity;
+  }
+
+  async #deliver(message: Message): Promise<Outcome> {
+    const { route } = message.task;
+    const identity = await this.#signer();
+    // Tokens live in the machine's time, whatever the engine's clock says: that is what the verifier compares with.
+    const token = identity.token({ audience: this.#url.href, issuedAt: new Date() });
+    const { subscriptionName } = resourceNames(this.#host.config, route.path);
+    return this.#client.push({
+      url: this.#url,
+      body: pushBody(message, `projects/${PROJECT}/subscriptions/${subscriptionName}`),
+      token,
+      timeout: route.settings.ackDeadline * 1000,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#ticker.close();
+    this.#engine.close();
+    await this.#client.close();
+    const waiting = this.#engine.unfinished;
+    if (waiting > 0)
+      this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
+  }
+}

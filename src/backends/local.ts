@@ -1,0 +1,142 @@
+import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "../core/backend.ts";
+import type { Delivery } from "../core/delivery.ts";
+import type { Outcome } from "../core/outcome.ts";
+import { assertDevelopment } from "../core/production.ts";
+import { Engine, type EngineHost } from "../engine/engine.ts";
+import type { Message } from "../engine/message.ts";
+import { Ticker } from "../engine/ticker.ts";
+
+/** Options of {@link local}. */
+export interface LocalOptions {
+  /** Deliveries in flight at once, all routes together. Default 100. */
+  readonly maxInFlight?: number;
+  /** Whether it may be used in production. Default `false`. */
+  readonly allowInProduction?: boolean;
+  /**
+   * A name under which the engine is kept for the whole process, so that a module evaluated again by a hot reload takes
+   * over its queue instead of starting a second one. Default: an engine of its own.
+   */
+  readonly shared?: string;
+}
+
+/**
+ * The local engine in this process, delivering straight to the tasks. It keeps its queue in memory: what waits is gone
+ * when the process ends. Retries, delays, dedupe keys, schedules, dead letters and limits behave as in the cloud.
+ */
+export function local(options: LocalOptions = {}): BackendFactory {
+  return (host) => {
+    assertDevelopment(host.config, "local", options.allowInProduction);
+    return new LocalBackend(host, options);
+  };
+}
+
+/** Engines under a name; on the global object, because a hot reload evaluates this module again as well. */
+const SHARED = Symbol.for("taskroute.engines");
+type SharedEngines = { [SHARED]?: Map<string, Engine> };
+
+function sharedEngine(name: string, host: EngineHost, make: () => Engine): Engine {
+  const holder = globalThis as SharedEngines;
+  holder[SHARED] ??= new Map();
+  let engine = holder[SHARED].get(name);
+  if (engine === undefined) {
+    engine = make();
+    holder[SHARED].set(name, engine);
+  } else {
+    engine.attach(host);
+  }
+  return engine;
+}
+
+class LocalBackend implements Backend {
+  readonly name = "local";
+  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: true, overlap: true };
+  readonly #host: BackendHost;
+  readonly #engine: Engine;
+  readonly #engineHost: EngineHost;
+  readonly #ticker: Ticker;
+  readonly #shared: string | undefined;
+  #started = false;
+
+  constructor(host: BackendHost, options: LocalOptions) {
+    this.#host = host;
+    this.#shared = options.shared;
+    this.#engineHost = {
+      routes: host.registry.routes,
+      logger: host.logger,
+      deliver: (message) => this.#deliver(message),
+      skipped: (route, tick) => host.skipped(route, tick),
+    };
+    const make = () =>
+      new Engine(this.#engineHost, {
+        clock: host.clock,
+        ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
+      });
+    this.#engine = options.shared === undefined ? make() : sharedEngine(options.shared, this.#engineHost, make);
+    this.#ticker = new Ticker({
+      clock: host.clock,
+      logger: host.logger,
+      tick: (route, tick) => this.#tick(route, tick),
+    });
+  }
+
+  get deadLetters(): Engine["deadLetters"] {
+    return this.#engine.deadLetters;
+  }
+
+  send(task: OutgoingTask): Receipt {
+    this.start();
+    return this.#engine.publish(task);
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    void this.#ticker.start(this.#host.registry.routes);
+  }
+
+  #tick(...[route, tick]: Parameters<Engine["publishTick"]>): void {
+    if (this.#owns) this.#engine.publishTick(route, tick);
+    else this.#ticker.close();
+  }
+
+  /** Whether no later evaluation of the same module has taken the engine over. */
+  get #owns(): boolean {
+    return this.#engine.host === this.#engineHost;
+  }
+
+  #deliver(message: Message): Promise<Outcome> {
+    const { registry, execute } = this.#host;
+    // By path, not by object: a message may be older than the module that runs it.
+    const route = registry.find(message.task.route.path) ?? message.task.route;
+    return execute(toDelivery(message, this.#host.clock.now()), route);
+  }
+
+  async close(): Promise<void> {
+    this.#ticker.close();
+    if (!this.#owns) return;
+    this.#engine.close();
+    if (this.#shared !== undefined) (globalThis as SharedEngines)[SHARED]?.delete(this.#shared);
+    const waiting = this.#engine.unfinished;
+    if (waiting > 0)
+      this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
+  }
+}
+
+function toDelivery(message: Message, now: number): Delivery {
+  const { task } = message;
+  return {
+    transport: "local",
+    taskId: task.id,
+    taskName: task.route.name,
+    args: [],
+    kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
+    enqueuedAt: message.scheduledFor === undefined ? new Date(task.enqueuedAt).toISOString() : undefined,
+    messageId: message.messageId,
+    attempt: message.attempt,
+    scheduled: message.scheduledFor !== undefined,
+    scheduledFor: message.scheduledFor,
+    publishTime: undefined,
+    receivedAt: now,
+    attributes: {},
+  };
+}

@@ -1,0 +1,96 @@
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { DeadLetterBox, DeadLetterSink } from "./dead-letter.ts";
+import type { AnyRoute } from "./declaration.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Logger } from "./logger.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Registry } from "./registry.ts";
+
+/** What a backend can do. The client checks once, before anything is sent; a backend never ignores what it cannot do. */
+export interface Capabilities {
+  /** `delay` and `runAt`. */
+  readonly delay: boolean;
+  /** `dedupeKey`. */
+  readonly dedupe: boolean;
+  /** `priority`. */
+  readonly priority: boolean;
+  /** Whether accepted tasks survive the end of this process. */
+  readonly durable: boolean;
+  /** Whether `run.result()` works without a store. */
+  readonly results: boolean;
+  /** Whether overlapping runs of one schedule can be told and skipped. */
+  readonly overlap: boolean;
+}
+
+/** One task on its way to a backend: checked, serialised, named. */
+export interface OutgoingTask {
+  readonly id: string;
+  readonly route: AnyRoute;
+  /** The payload as JSON text. */
+  readonly payloadJson: string;
+  /** Milliseconds since the epoch. */
+  readonly enqueuedAt: number;
+  /** Earliest first delivery, milliseconds since the epoch; `undefined` means at once. */
+  readonly runAt: number | undefined;
+  /** Key and window in seconds. */
+  readonly dedupe: { readonly key: string; readonly window: number } | undefined;
+  readonly priority: string | undefined;
+  /** Attempts used before, by a task that is created anew. */
+  readonly carriedAttempts: number;
+}
+
+/** A backend's word that it has a task. */
+export interface Receipt {
+  /** Id of the task that will run: of an earlier one when `deduplicated`. */
+  readonly id: string;
+  readonly deduplicated: boolean;
+  /** What the task came to in the end; only from backends that declare `results`. */
+  outcome?(): Promise<Outcome>;
+}
+
+/** A key set whose tokens the push handler may trust outside production, because the backend in this process signs them. */
+export interface PushTrust {
+  readonly audience: string;
+  readonly email: string;
+  /** Key id to PEM public key. */
+  certificates(): Promise<Record<string, string>>;
+}
+
+/** Where `enqueue` puts an envelope. */
+export interface Backend {
+  /** As `TASKS_BACKEND` spells it. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Resolves once the backend has the task; rejects when it does not. */
+  send(task: OutgoingTask): Receipt | Promise<Receipt>;
+  /** Many at once, in order; each element stands for the task at its place. Never rejects as a whole. */
+  sendMany?(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]>;
+  /** Begins delivering, for backends that deliver by themselves. Safe to call again. */
+  start?(): void;
+  /** Where tasks are parked. */
+  readonly deadLetters?: DeadLetterSink | DeadLetterBox;
+  /** See {@link PushTrust}. */
+  readonly pushTrust?: PushTrust;
+  /** Stops delivering, lets what is in flight finish and gives everything back. */
+  close(): Promise<void>;
+}
+
+/** What a backend is given of its client. */
+export interface BackendHost {
+  readonly registry: Registry;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Runs one delivery. Never rejects. */
+  execute(delivery: Delivery, route: AnyRoute): Promise<Outcome>;
+  /** Reports that a tick was not run because the one before it still is. */
+  skipped(route: AnyRoute, scheduledFor: Date): void;
+}
+
+/**
+ * Makes a backend for a client; what `local()` or `immediate()` return and `createTasks({ backend })` takes.
+ *
+ * @throws TasksError `INVALID_CONFIG` when it may not be used here, such as a local backend in production.
+ */
+export type BackendFactory = (host: BackendHost) => Backend;

@@ -1,0 +1,83 @@
+import type { Backend, Capabilities } from "./backend.ts";
+import type { EnqueueOptions } from "./context.ts";
+import type { AnyRoute } from "./declaration.ts";
+import { TasksError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import { assertKnownOptions, shown } from "./options.ts";
+
+const ENQUEUE_OPTIONS = [
+  "delay",
+  "runAt",
+  "dedupeKey",
+  "dedupeWindow",
+  "priority",
+  "id",
+] as const satisfies readonly (keyof EnqueueOptions)[];
+
+/** Which capability an option of `enqueue` needs. */
+const NEEDS: readonly [option: keyof EnqueueOptions, capability: keyof Capabilities][] = [
+  ["delay", "delay"],
+  ["runAt", "delay"],
+  ["dedupeKey", "dedupe"],
+  ["priority", "priority"],
+];
+
+const TASK_ID = /^[A-Za-z0-9._~-]{1,200}$/;
+
+function refuse(name: keyof EnqueueOptions, expected: string, got: unknown): never {
+  throw new TasksError("INVALID_OPTION", `enqueue: expected ${name} to be ${expected}, got ${shown(got)}`);
+}
+
+/**
+ * Refuses options of `enqueue` that are wrong, or that the backend cannot honour.
+ *
+ * @throws TasksError `INVALID_OPTION` or `UNSUPPORTED`.
+ */
+export function assertEnqueueOptions(options: EnqueueOptions, backend: Backend): void {
+  assertKnownOptions("enqueue", options, ENQUEUE_OPTIONS);
+  for (const [option, capability] of NEEDS) {
+    if (options[option] !== undefined && !backend.capabilities[capability]) {
+      throw new TasksError(
+        "UNSUPPORTED",
+        `enqueue: expected a backend that can do ${capability} for ${option}, got ${backend.name}; leave ${option} out or use another backend`,
+      );
+    }
+  }
+  const { delay, runAt, dedupeKey, dedupeWindow, id } = options;
+  if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) refuse("delay", "0 or more seconds", delay);
+  if (runAt !== undefined && !(runAt instanceof Date && Number.isFinite(runAt.getTime())))
+    refuse("runAt", "a valid Date", runAt);
+  if (delay !== undefined && runAt !== undefined) refuse("runAt", "left out beside delay", runAt);
+  if (dedupeKey !== undefined && (typeof dedupeKey !== "string" || dedupeKey === ""))
+    refuse("dedupeKey", "a text that is not empty", dedupeKey);
+  if (dedupeWindow !== undefined && !(Number.isFinite(dedupeWindow) && dedupeWindow > 0))
+    refuse("dedupeWindow", "more than 0 seconds", dedupeWindow);
+  if (dedupeWindow !== undefined && dedupeKey === undefined)
+    refuse("dedupeWindow", "left out without dedupeKey", dedupeWindow);
+  if (id !== undefined && !TASK_ID.test(id)) refuse("id", "1–200 characters of [A-Za-z0-9._~-]", id);
+}
+
+/**
+ * Checks what routes ask of a backend as a whole, once when it is built: `overlap: "skip"` needs something that can tell.
+ *
+ * @throws TasksError `UNSUPPORTED` when a route asks for it explicitly; where it is only the default, says so once.
+ */
+export function assertRoutesFit(routes: readonly AnyRoute[], backend: Backend, logger: Logger): void {
+  if (backend.capabilities.overlap) return;
+  const scheduled = routes.filter((route) => route.settings.schedule !== undefined);
+  for (const route of scheduled) {
+    if (route.settings.overlap === "skip") {
+      throw new TasksError(
+        "UNSUPPORTED",
+        `"${route.path}": expected a backend or store that can hold a lock for overlap: "skip", got ${backend.name}; use overlap: "allow"`,
+      );
+    }
+  }
+  const left = scheduled.filter((route) => route.settings.overlap === undefined);
+  if (left.length > 0) {
+    logger.warn("runs of a schedule may overlap: nothing here can hold a lock", {
+      backend: backend.name,
+      tasks: left.map((route) => route.path),
+    });
+  }
+}

@@ -1,0 +1,176 @@
+import { TasksError } from "./errors.ts";
+import { assertNaming, type Naming } from "./names.ts";
+import { shown } from "./options.ts";
+
+/** Environment variables as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Values of `TASKS_BACKEND`. */
+export const BACKEND_NAMES = ["immediate", "local", "local-http"] as const;
+export type BackendName = (typeof BACKEND_NAMES)[number];
+
+/** Every variable that the library reads, with what it means; the reference in the docs is tested against this list. */
+export const VARIABLES = {
+  TASKS_ENVIRONMENT: "Prefix of every resource name, such as dev, staging or prod. Default dev.",
+  TASKS_NAMESPACE: "The service's own part of every resource name. Required outside dev; there the default is app.",
+  TASKS_BACKEND: "immediate, local or local-http. Default outside production: local.",
+  TASKS_SERVICE_ACCOUNT:
+    "E-mails of the service accounts whose push tokens are accepted, comma-separated. Required in production with OIDC.",
+  TASKS_AUDIENCE:
+    "Audiences that push tokens may be addressed to, comma-separated. Default: CLOUD_RUN_SERVICE_URL, with and without the push path.",
+  TASKS_PUSH_SECRET:
+    "Shared secrets accepted instead of OIDC tokens, comma-separated for rotation. Not for Pub/Sub, which cannot send them.",
+  TASKS_PUSH_PATH: "Path at which the push handler is mounted. Default /tasks/pubsub.",
+  TASKS_PUSH_URL: "Where local-http posts. Default http://127.0.0.1:{PORT or 8080}{TASKS_PUSH_PATH}.",
+  GCP_PROJECT_ID: "Project of every cloud resource.",
+  CLOUD_RUN_SERVICE_URL: "Public https URL of the service, without the push path.",
+  SCHEDULER_LOCATION: "Region of scheduler jobs and queues. Default europe-west2.",
+} as const;
+
+/** Marks of an environment that is production whatever `NODE_ENV` says: Cloud Run sets none. */
+const PRODUCTION_MARKS = ["K_SERVICE", "CLOUD_RUN_JOB", "GAE_ENV", "KUBERNETES_SERVICE_HOST"] as const;
+
+/** What the environment says, checked. */
+export interface Config extends Naming {
+  /** `NODE_ENV=production`, or on Cloud Run, App Engine or Kubernetes. */
+  readonly production: boolean;
+  readonly backend: BackendName | undefined;
+  readonly serviceAccounts: readonly string[];
+  readonly audiences: readonly string[];
+  readonly pushSecrets: readonly string[];
+  readonly pushPath: string;
+  readonly pushUrl: string;
+  readonly projectId: string | undefined;
+  readonly serviceUrl: string | undefined;
+  readonly schedulerLocation: string;
+}
+
+/** What `createTasks` says itself; it wins over the environment. */
+export interface ConfigOverrides {
+  readonly environment?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+function listOf(value: string | undefined): readonly string[] {
+  return (value ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+/** Whether this is production: `NODE_ENV=production`, or any of the platforms' own marks. */
+export function isProduction(env: Environment): boolean {
+  return env.NODE_ENV === "production" || PRODUCTION_MARKS.some((mark) => (env[mark] ?? "") !== "");
+}
+
+/** Whether a framework only builds: Next.js sets this while `next build` evaluates route modules. */
+export function isBuilding(env: Environment): boolean {
+  return env.NEXT_PHASE === "phase-production-build";
+}
+
+/** Collects what is wrong, so that one error can say everything. */
+class Problems {
+  readonly #lines: string[] = [];
+
+  add(line: string): void {
+    this.#lines.push(line);
+  }
+
+  catch<T>(read: () => T, fallback: T): T {
+    try {
+      return read();
+    } catch (error) {
+      this.add((error as Error).message);
+      return fallback;
+    }
+  }
+
+  throwAny(): void {
+    if (this.#lines.length === 0) return;
+    const count = this.#lines.length === 1 ? "1 problem" : `${this.#lines.length} problems`;
+    throw new TasksError(
+      "INVALID_CONFIG",
+      `environment: ${count}\n${this.#lines.map((line) => `  - ${line}`).join("\n")}`,
+    );
+  }
+}
+
+function readUrl(env: Environment, name: string, problems: Problems): string | undefined {
+  const value = env[name]?.trim();
+  if (value === undefined || value === "") return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    problems.add(`${name}: expected an http(s) URL, got ${shown(value)}; set it to the service's address`);
+    return undefined;
+  }
+  return value.replace(/\/+$/, "");
+}
+
+function readBackend(env: Environment, problems: Problems): BackendName | undefined {
+  const value = env.TASKS_BACKEND?.trim();
+  if (value === undefined || value === "") return undefined;
+  const name = BACKEND_NAMES.find((known) => known === value);
+  if (name === undefined)
+    problems.add(`TASKS_BACKEND: expected ${BACKEND_NAMES.join(", ")}, got ${shown(value)}; correct or unset it`);
+  return name;
+}
+
+function readNaming(env: Environment, overrides: ConfigOverrides, problems: Problems): Naming {
+  const environment = overrides.environment ?? (env.TASKS_ENVIRONMENT?.trim() || "dev");
+  const given = overrides.namespace ?? (env.TASKS_NAMESPACE?.trim() || undefined);
+  if (given === undefined && environment !== "dev") {
+    problems.add(
+      `TASKS_NAMESPACE: expected the service's own name outside dev, got none; set it or pass namespace to createTasks`,
+    );
+  }
+  const naming = { environment, namespace: given ?? "app" };
+  problems.catch(() => assertNaming(naming), undefined);
+  return naming;
+}
+
+function readPushPath(env: Environment, problems: Problems): string {
+  const path = env.TASKS_PUSH_PATH?.trim() || "/tasks/pubsub";
+  if (!path.startsWith("/"))
+    problems.add(`TASKS_PUSH_PATH: expected a path that begins with /, got ${shown(path)}; prefix it`);
+  return path;
+}
+
+function readAudiences(env: Environment, serviceUrl: string | undefined, pushPath: string): readonly string[] {
+  const given = listOf(env.TASKS_AUDIENCE);
+  if (given.length > 0 || serviceUrl === undefined) return given;
+  return [serviceUrl, `${serviceUrl}${pushPath}`];
+}
+
+/**
+ * Reads and checks the environment.
+ *
+ * @throws TasksError `INVALID_CONFIG` with one line for each thing that is missing or wrong.
+ */
+export function resolveConfig(env: Environment, overrides: ConfigOverrides = {}): Config {
+  const problems = new Problems();
+  const serviceUrl = readUrl(env, "CLOUD_RUN_SERVICE_URL", problems);
+  const pushPath = readPushPath(env, problems);
+  const pushUrl = readUrl(env, "TASKS_PUSH_URL", problems) ?? `http://127.0.0.1:${env.PORT || 8080}${pushPath}`;
+  const config: Config = {
+    ...readNaming(env, overrides, problems),
+    production: isProduction(env),
+    backend: readBackend(env, problems),
+    serviceAccounts: listOf(env.TASKS_SERVICE_ACCOUNT),
+    audiences: readAudiences(env, serviceUrl, pushPath),
+    pushSecrets: listOf(env.TASKS_PUSH_SECRET),
+    pushPath,
+    pushUrl,
+    projectId: env.GCP_PROJECT_ID?.trim() || undefined,
+    serviceUrl,
+    schedulerLocation: env.SCHEDULER_LOCATION?.trim() || "europe-west2",
+  };
+  for (const account of config.serviceAccounts) {
+    if (!/^[^@\s]+@[^@\s]+$/.test(account)) {
+      problems.add(
+        `TASKS_SERVICE_ACCOUNT: expected e-mails separated by commas, got ${shown(account)}; use the account's full e-mail`,
+      );
+    }
+  }
+  problems.throwAny();
+  return Object.freeze(config);
+}

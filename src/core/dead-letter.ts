@@ -1,0 +1,67 @@
+import type { AnyRoute } from "./declaration.ts";
+import type { Delivery } from "./delivery.ts";
+import type { ParkReason } from "./outcome.ts";
+
+/** A task that will not be tried again by itself, with all that is needed to run it once more. */
+export interface DeadLetter {
+  readonly taskId: string;
+  readonly path: string;
+  readonly taskName: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly enqueuedAt: string | undefined;
+  readonly messageId: string;
+  /** Why it was parked; `"undeliverable"`: the transport ran out of deliveries without an answer that counts. */
+  readonly reason: ParkReason | "undeliverable";
+  /** `Name: message` of the last error, without a stack; `undefined` when none is known. */
+  readonly error: string | undefined;
+  /** Attempts used. */
+  readonly attempts: number;
+  /** Milliseconds since the epoch. */
+  readonly parkedAt: number;
+}
+
+/** The dead letter of a delivery. */
+export function letterOf(
+  delivery: Delivery,
+  route: AnyRoute,
+  reason: ParkReason,
+  error: unknown,
+  parkedAt: number,
+): DeadLetter {
+  return {
+    taskId: delivery.taskId,
+    path: route.path,
+    taskName: route.name,
+    args: delivery.args,
+    kwargs: delivery.kwargs,
+    enqueuedAt: delivery.enqueuedAt,
+    messageId: delivery.messageId,
+    reason,
+    error: error === undefined ? undefined : describeError(error),
+    attempts: delivery.attempt,
+    parkedAt,
+  };
+}
+
+/** Where tasks are parked. A delivery is acknowledged as `discarded` only after `park` has resolved. */
+export interface DeadLetterSink {
+  /** Keeps the letter as durably as the backend keeps its tasks; rejects when it could not. */
+  park(letter: DeadLetter): void | Promise<void>;
+}
+
+/** A sink that can also be looked into. */
+export interface DeadLetterBox extends DeadLetterSink {
+  /** The letters kept, oldest first. */
+  list(): Promise<readonly DeadLetter[]>;
+  /** Enqueues a letter's task again, with its attempts counted from the start; `false` when there is no such letter. */
+  redrive(taskId: string): Promise<boolean>;
+  /** Forgets a letter for good; `false` when there is no such letter. */
+  drop(taskId: string): Promise<boolean>;
+}
+
+/** `Name: message` of anything thrown. */
+export function describeError(error: unknown): string {
+  if (error instanceof Error) return `${error.name}: ${error.message}`;
+  return typeof error === "string" ? error : `threw ${error === null ? "null" : typeof error}`;
+}

@@ -1,0 +1,35 @@
+/** What carried a delivery to us. */
+export type Transport = "pubsub" | "cloud-tasks" | "scheduler" | "local" | "immediate";
+
+/** One arrival of one envelope, with the transport stripped. */
+export interface Delivery {
+  readonly transport: Transport;
+  /** The envelope's `task_id`; for ticks of a schedule the scheduler's fixed id, until the run is told apart. */
+  readonly taskId: string;
+  /** The envelope's `task_name`. */
+  readonly taskName: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  /** ISO 8601; `undefined` for ticks of a schedule. */
+  readonly enqueuedAt: string | undefined;
+  /** Id that the transport gave the message. */
+  readonly messageId: string;
+  /** Which attempt this is, from 1, as far as the transport can tell. */
+  readonly attempt: number;
+  /** Whether a schedule sent it. */
+  readonly scheduled: boolean;
+  /** The tick it stands for, where the transport says so. */
+  readonly scheduledFor: Date | undefined;
+  /** When the message was published, where the transport says so. */
+  readonly publishTime: Date | undefined;
+  /** Milliseconds since the epoch at which the delivery arrived. */
+  readonly receivedAt: number;
+  /** Everything else that travelled: Pub/Sub attributes. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/**
+ * The attribute (and, in lower case, the HTTP header) by which a task that was created anew takes along the attempts it
+ * has already used.
+ */
+export const CARRIED_ATTEMPTS = "taskroute-carried-attempts";

@@ -1,0 +1,113 @@
+import { TasksError } from "./errors.ts";
+import { shown } from "./options.ts";
+
+/**
+ * The wire form of one enqueued task. Names and shape are shared with services in other languages, so that each can
+ * feed the other.
+ */
+export interface Envelope {
+  readonly task_id: string;
+  readonly task_name: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  /** ISO 8601 with an offset; absent in messages of the scheduler. */
+  readonly enqueued_at?: string;
+}
+
+/** Task ids of scheduled messages begin with this, since every tick sends the same fixed body. */
+export const SCHEDULED_PREFIX = "scheduled-";
+
+/** Containers nested deeper than this are refused: no payload needs it, and recursive code would run out of stack. */
+const MAX_DEPTH = 100;
+
+/**
+ * The envelope of a payload that is already JSON text, as JSON text. It spares parsing and writing the payload twice on
+ * the enqueue path.
+ */
+export function encodeEnvelope(task: { id: string; name: string; payloadJson: string; enqueuedAt: number }): string {
+  const { id, name, payloadJson } = task;
+  return `{"task_id":${JSON.stringify(id)},"task_name":"${name}","args":[],"kwargs":${payloadJson},"enqueued_at":"${isoTime(task.enqueuedAt)}"}`;
+}
+
+/** The fixed body that a scheduler sends at every tick. */
+export function encodeScheduledEnvelope(name: string, payloadJson: string): string {
+  return `{"task_id":"${SCHEDULED_PREFIX}${name}","task_name":"${name}","args":[],"kwargs":${payloadJson}}`;
+}
+
+/** ISO 8601 with `+00:00`, as Python's `datetime.isoformat()` writes it and its `fromisoformat` reads it. */
+function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace("Z", "+00:00");
+}
+
+/** Whether an envelope is a tick of a scheduler. */
+export function isScheduledEnvelope(envelope: Envelope): boolean {
+  return envelope.enqueued_at === undefined && envelope.task_id.startsWith(SCHEDULED_PREFIX);
+}
+
+/**
+ * Reads parsed JSON as an envelope. `args` and `kwargs` may be absent or null, as other producers leave them.
+ *
+ * @throws TasksError `MALFORMED_MESSAGE`.
+ */
+export function decodeEnvelope(value: unknown): Envelope {
+  if (!isObject(value)) throw malformed("an object", value);
+  const { task_id, task_name, args, kwargs, enqueued_at } = value;
+  if (typeof task_id !== "string" || task_id === "" || task_id.length > 500)
+    throw malformed("task_id to be a text of 1–500 characters", task_id);
+  if (typeof task_name !== "string" || task_name === "") throw malformed("task_name to be a text", task_name);
+  if (args !== undefined && args !== null && !Array.isArray(args)) throw malformed("args to be a list", args);
+  if (kwargs !== undefined && kwargs !== null && !isObject(kwargs)) throw malformed("kwargs to be an object", kwargs);
+  if (enqueued_at !== undefined && enqueued_at !== null && !isTime(enqueued_at))
+    throw malformed("enqueued_at to be an ISO 8601 time", enqueued_at);
+  assertPlain(value);
+  return {
+    task_id,
+    task_name,
+    args: args ?? [],
+    kwargs: kwargs ?? {},
+    ...(enqueued_at === undefined || enqueued_at === null ? {} : { enqueued_at }),
+  };
+}
+
+/** Whether a parsed JSON value is an object, not a list and not null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === "string" && value.length <= 64 && !Number.isNaN(Date.parse(value));
+}
+
+/**
+ * Refuses parsed JSON that could pollute a prototype when merged (`__proto__`, or `constructor` with a `prototype`), and
+ * JSON nested deeper than 100. Walks with a list of its own, so that depth cannot exhaust the stack.
+ *
+ * @throws TasksError `MALFORMED_MESSAGE`.
+ */
+export function assertPlain(value: object): void {
+  let level: object[] = [value];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw malformed(`at most ${MAX_DEPTH} levels of nesting`, "more");
+    const next: object[] = [];
+    for (const container of level) collectChildren(container, next);
+    level = next;
+  }
+}
+
+function collectChildren(container: object, into: object[]): void {
+  if (Array.isArray(container)) {
+    for (const item of container) if (typeof item === "object" && item !== null) into.push(item);
+    return;
+  }
+  for (const key in container) {
+    const item = (container as Record<string, unknown>)[key];
+    if (key === "__proto__" || (key === "constructor" && isObject(item) && Object.hasOwn(item, "prototype"))) {
+      throw malformed("no keys that reach a prototype", key);
+    }
+    if (typeof item === "object" && item !== null) into.push(item);
+  }
+}
+
+function malformed(expected: string, got: unknown): TasksError {
+  return new TasksError("MALFORMED_MESSAGE", `message: expected ${expected}, got ${shown(got)}`);
+}

@@ -1,0 +1,52 @@
+import { describeError } from "./dead-letter.ts";
+import type { Logger } from "./logger.ts";
+import type { Outcome } from "./outcome.ts";
+import { isThenable } from "./thenable.ts";
+
+/** Which task a hook speaks of. */
+export interface TaskEvent {
+  readonly taskId: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** A task was accepted by the backend. */
+export interface EnqueuedEvent extends TaskEvent {
+  readonly deduplicated: boolean;
+}
+
+/** A run is about to begin. */
+export interface StartedEvent extends TaskEvent {
+  readonly attempt: number;
+  readonly messageId: string;
+}
+
+/** A delivery has come to its outcome. */
+export interface FinishedEvent extends StartedEvent {
+  readonly outcome: Outcome;
+  /** Milliseconds from arrival to outcome. */
+  readonly duration: number;
+}
+
+/**
+ * Called as tasks come and go, for metrics, error reporting and logs. A hook can never break or delay a task: what it
+ * throws, or rejects with, is logged, and nobody waits for it.
+ */
+export interface Hooks {
+  enqueued?(event: EnqueuedEvent): unknown;
+  started?(event: StartedEvent): unknown;
+  finished?(event: FinishedEvent): unknown;
+}
+
+/** Calls one hook, and logs instead of passing on whatever it throws. */
+export function callHook<E>(hook: ((event: E) => unknown) | undefined, event: E, logger: Logger): void {
+  if (hook === undefined) return;
+  const failed = (error: unknown) =>
+    logger.error("a hook threw; tasks are not affected", { error: describeError(error) });
+  try {
+    const result = hook(event);
+    if (isThenable(result)) result.then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
+}

@@ -1,0 +1,79 @@
+import type { TaskContext } from "./context.ts";
+import { describeError } from "./dead-letter.ts";
+import type { AnyRoute } from "./declaration.ts";
+import type { Logger } from "./logger.ts";
+import type { RunContext } from "./run-context.ts";
+
+/** What a context factory and a middleware are told about the run. `ctx.context` is not made yet in a factory. */
+export interface RunInfo {
+  readonly payload: unknown;
+  readonly ctx: TaskContext;
+}
+
+/** Makes the service's own context for one run. Whatever has `Symbol.asyncDispose` or `Symbol.dispose` is disposed of after it. */
+export type ContextFactory<C> = (info: RunInfo) => C | Promise<C>;
+
+/**
+ * Wraps every run: may look, measure, add an `AsyncLocalStorage` scope, or throw to fail the run. Must call `next` once
+ * and return what it returns.
+ */
+export type Middleware = (info: RunInfo, next: () => Promise<unknown>) => unknown;
+
+/** What surrounds the body of a task. */
+export interface Invocation {
+  readonly context: ContextFactory<unknown> | undefined;
+  readonly middleware: readonly Middleware[];
+  readonly logger: Logger;
+}
+
+/** The body as the executor calls it: types were checked where the route was declared, and the payload by its schema. */
+type Body = (payload: unknown, ctx: TaskContext) => unknown;
+
+/** Runs a route's body within the service's context and middleware; a plain call where there is neither. */
+export function invoke(invocation: Invocation, route: AnyRoute, payload: unknown, ctx: RunContext): unknown {
+  const body = () => (route.run as Body)(payload, ctx);
+  const wrapped = invocation.middleware.length === 0 ? body : () => wrap(invocation.middleware, { payload, ctx }, body);
+  return invocation.context === undefined
+    ? wrapped()
+    : inContext(invocation.context, { payload, ctx }, ctx, wrapped, invocation.logger);
+}
+
+function wrap(middleware: readonly Middleware[], info: RunInfo, body: () => unknown): unknown {
+  const from = (index: number): unknown => {
+    const layer = middleware[index];
+    return layer === undefined ? body() : layer(info, async () => from(index + 1));
+  };
+  return from(0);
+}
+
+async function inContext(
+  factory: ContextFactory<unknown>,
+  info: RunInfo,
+  ctx: RunContext,
+  body: () => unknown,
+  logger: Logger,
+): Promise<unknown> {
+  const context = await factory(info);
+  ctx.context = context;
+  try {
+    return await body();
+  } finally {
+    // The work is done or has failed by now: a context that cannot be closed must not change that.
+    await dispose(context).catch((error: unknown) =>
+      logger.error("a task's context could not be disposed of", {
+        task: ctx.path,
+        taskId: ctx.taskId,
+        error: describeError(error),
+      }),
+    );
+  }
+}
+
+async function dispose(context: unknown): Promise<void> {
+  if (typeof context !== "object" || context === null) return;
+  const { [Symbol.asyncDispose]: disposeLater, [Symbol.dispose]: disposeNow } = context as Partial<
+    AsyncDisposable & Disposable
+  >;
+  if (typeof disposeLater === "function") await disposeLater.call(context);
+  else if (typeof disposeNow === "function") disposeNow.call(context);
+}

@@ -1,0 +1,186 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { TasksError } from "./errors.ts";
+import { assertPath } from "./names.ts";
+import { assertKnownOptions, OptionReader, shown } from "./options.ts";
+import type { KillSwitchOptions, QueueOptions, RouteSettings, TaskContractOptions, Via } from "./route-options.ts";
+import { assertSchedule } from "./schedule.ts";
+
+const CONTRACT_OPTIONS = [
+  "path",
+  "payload",
+  "args",
+  "ackDeadline",
+  "minRetryDelay",
+  "maxRetryDelay",
+  "maxAttempts",
+  "schedule",
+  "scheduleTimezone",
+  "schedulePayload",
+  "overlap",
+  "lockTtl",
+  "via",
+  "queue",
+  "maxConcurrency",
+  "killSwitch",
+] as const satisfies readonly (keyof TaskContractOptions<string, object, unknown>)[];
+
+const QUEUE_OPTIONS = [
+  "name",
+  "managed",
+  "ratePerSecond",
+  "maxConcurrent",
+  "maxDoublings",
+  "maxRetryDuration",
+  "logSampling",
+] as const satisfies readonly (keyof QueueOptions)[];
+
+/** Options as they come from a caller that no compiler may have checked. */
+type UncheckedOptions = { readonly [K in keyof TaskContractOptions<string, never, unknown>]?: unknown };
+
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const QUEUE_ID = /^[A-Za-z0-9-]{1,100}$/;
+const QUEUE_NAME = /^projects\/[^/]+\/locations\/[^/]+\/queues\/[A-Za-z0-9-]{1,100}$/;
+
+function readQueue(subject: string, value: unknown): QueueOptions {
+  const given = typeof value === "string" ? { name: value } : (value ?? {});
+  if (typeof given !== "object" || Array.isArray(given)) {
+    throw new TasksError(
+      "INVALID_OPTION",
+      `${subject}: expected queue to be a name or an object of settings, got ${shown(value)}`,
+    );
+  }
+  const queue: QueueOptions = given;
+  assertKnownOptions(`${subject} queue`, queue, QUEUE_OPTIONS);
+  const read = new OptionReader(`${subject} queue`, queue);
+  const name = read.text("name");
+  if (name !== undefined && !QUEUE_ID.test(name) && !QUEUE_NAME.test(name)) {
+    read.fail("name", "a queue id of 1–100 letters, digits and hyphens, or projects/P/locations/L/queues/Q");
+  }
+  if (queue.managed !== undefined && typeof queue.managed !== "boolean") read.fail("managed", "true or false");
+  if (queue.ratePerSecond !== undefined && !(queue.ratePerSecond > 0))
+    read.fail("ratePerSecond", "more than 0 and at most 500");
+  read.number("ratePerSecond", { min: 0, max: 500 }, undefined);
+  read.number("maxConcurrent", { min: 1, max: 5000, whole: true }, undefined);
+  read.number("maxDoublings", { min: 0, max: 16, whole: true }, undefined);
+  read.number("maxRetryDuration", { min: 0, max: 31 * 86_400, unit: "seconds" }, undefined);
+  read.number("logSampling", { min: 0, max: 1 }, undefined);
+  return Object.freeze({ ...queue, ...(name === undefined ? {} : { managed: queue.managed ?? !name.includes("/") }) });
+}
+
+function readKillSwitch(subject: string, value: unknown): Required<KillSwitchOptions> | undefined {
+  if (value === undefined) return undefined;
+  const options = typeof value === "string" ? { env: value } : (value as KillSwitchOptions);
+  if (typeof options !== "object" || options === null) {
+    throw new TasksError(
+      "INVALID_OPTION",
+      `${subject}: expected killSwitch to be the name of an environment variable, got ${shown(value)}`,
+    );
+  }
+  assertKnownOptions(`${subject} killSwitch`, options, ["env", "onDemand"]);
+  const read = new OptionReader(`${subject} killSwitch`, options);
+  if (typeof options.env !== "string" || !ENV_NAME.test(options.env))
+    read.fail("env", "the name of an environment variable");
+  return Object.freeze({ env: options.env, onDemand: read.oneOf("onDemand", ["park", "skip"]) ?? "park" });
+}
+
+function readArgs(read: OptionReader, args: unknown): readonly string[] {
+  if (args === undefined) return [];
+  const fits =
+    Array.isArray(args) && args.every((name) => typeof name === "string" && name !== "" && name !== "__proto__");
+  if (!fits || new Set(args).size !== args.length) read.fail("args", "a list of different argument names");
+  return Object.freeze([...(args as string[])]);
+}
+
+function isSchema(value: unknown): boolean {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+  return typeof (value as Partial<StandardSchemaV1>)["~standard"]?.validate === "function";
+}
+
+function readDeadlines(
+  read: OptionReader,
+  via: Via | undefined,
+): Pick<RouteSettings, "ackDeadline" | "minRetryDelay" | "maxRetryDelay"> {
+  // Pub/Sub: ackDeadlineSeconds 10–600, retryPolicy 0–600 s. Cloud Tasks: dispatchDeadline 15 s–30 min, backoff up to 1 h.
+  const pubsub = via === "pubsub";
+  const longest = pubsub ? 600 : 3600;
+  const ackDeadline = read.number(
+    "ackDeadline",
+    { min: via === "cloud-tasks" ? 15 : 10, max: pubsub ? 600 : 1800, unit: "seconds" },
+    300,
+  );
+  const minRetryDelay = read.number("minRetryDelay", { min: 0, max: longest, unit: "seconds" }, 10);
+  const maxRetryDelay = read.number(
+    "maxRetryDelay",
+    { min: 0, max: longest, unit: "seconds" },
+    Math.max(600, minRetryDelay),
+  );
+  if (minRetryDelay > maxRetryDelay)
+    read.fail("minRetryDelay", `at most maxRetryDelay (${maxRetryDelay})`, "lower it or raise maxRetryDelay");
+  return { ackDeadline, minRetryDelay, maxRetryDelay };
+}
+
+function readSchedule(
+  subject: string,
+  read: OptionReader,
+  options: UncheckedOptions,
+): Pick<RouteSettings, "schedule" | "scheduleTimezone" | "schedulePayload"> {
+  const schedule = read.text("schedule");
+  const scheduleTimezone = read.text("scheduleTimezone") ?? "UTC";
+  if (schedule === undefined) {
+    for (const name of ["scheduleTimezone", "schedulePayload", "overlap", "lockTtl"] as const) {
+      if (options[name] !== undefined)
+        read.fail(name, "left out of a route without a schedule", "add schedule or remove it");
+    }
+  } else {
+    try {
+      assertSchedule(schedule, scheduleTimezone);
+    } catch (error) {
+      throw new TasksError("INVALID_SCHEDULE", `${subject}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  const schedulePayload = options.schedulePayload ?? {};
+  if (typeof schedulePayload !== "object" || Array.isArray(schedulePayload)) read.fail("schedulePayload", "an object");
+  return { schedule, scheduleTimezone, schedulePayload };
+}
+
+/**
+ * Checks the options of a route or contract and fills in the defaults.
+ *
+ * @throws TasksError `INVALID_OPTION`, `INVALID_NAME` or `INVALID_SCHEDULE`, naming the route, the option, what was
+ * expected and what came.
+ */
+export function readRouteOptions(kind: "TaskRoute" | "TaskContract", given: object): RouteSettings {
+  if (typeof given !== "object" || given === null) {
+    throw new TasksError(
+      "INVALID_OPTION",
+      `${kind}: expected an object of options, got ${shown(given)}; pass { path, … }`,
+    );
+  }
+  const options = given as UncheckedOptions;
+  assertPath(options.path as string);
+  const subject = `${kind} "${options.path}"`;
+  const known = kind === "TaskRoute" ? [...CONTRACT_OPTIONS, "run"] : CONTRACT_OPTIONS;
+  assertKnownOptions(subject, options, known);
+  const read = new OptionReader(subject, options);
+  if (options.payload !== undefined && !isSchema(options.payload)) {
+    read.fail(
+      "payload",
+      "a Standard Schema such as z.object({ … })",
+      "wrap the shape in your schema library's object()",
+    );
+  }
+  const via = read.oneOf("via", ["pubsub", "cloud-tasks"]);
+  const deadlines = readDeadlines(read, via);
+  return Object.freeze({
+    ...deadlines,
+    ...readSchedule(subject, read, options),
+    args: readArgs(read, options.args),
+    maxAttempts: read.number("maxAttempts", { min: 1, max: 100, whole: true }, 10),
+    overlap: read.oneOf("overlap", ["skip", "allow"]),
+    lockTtl: read.number("lockTtl", { min: 1, max: 86_400, unit: "seconds" }, deadlines.ackDeadline + 30),
+    via,
+    queue: readQueue(subject, options.queue),
+    maxConcurrency: read.number("maxConcurrency", { min: 1, max: 100_000, whole: true }, undefined),
+    killSwitch: readKillSwitch(subject, options.killSwitch),
+  });
+}

@@ -1,0 +1,294 @@
+import type { AuthFactory } from "./auth.ts";
+import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "./backend.ts";
+import { assertEnqueueOptions, assertRoutesFit } from "./capabilities.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type Config, type Environment, isProduction, resolveConfig } from "./config.ts";
+import { consoleLogger } from "./console-logger.ts";
+import type { EnqueueOptions } from "./context.ts";
+import type { DeadLetterSink } from "./dead-letter.ts";
+import { type AnyRoute, bindNaming } from "./declaration.ts";
+import type { Delivery } from "./delivery.ts";
+import { TasksError } from "./errors.ts";
+import { callHook, type Hooks } from "./events.ts";
+import { Executor } from "./executor.ts";
+import type { ContextFactory, Middleware } from "./invoke.ts";
+import type { Logger } from "./logger.ts";
+import { assertKnownOptions } from "./options.ts";
+import type { Outcome } from "./outcome.ts";
+import { encodePayload, payloadOf } from "./payload.ts";
+import { Registry } from "./registry.ts";
+import { ReceiptRun, type TaskRun } from "./task-run.ts";
+import { isThenable } from "./thenable.ts";
+import { tickId } from "./tick.ts";
+
+/** Options of `createTasks` that do not depend on the types of its routes. */
+export interface RuntimeOptions {
+  /** Prefix of every resource name. Default `TASKS_ENVIRONMENT`, else `dev`. */
+  readonly environment?: string;
+  /** The service's part of every resource name. Default `TASKS_NAMESPACE`; required outside dev. */
+  readonly namespace?: string;
+  /** Where tasks go: `immediate()`, `local()`, `localHttp()`. Default: what `TASKS_BACKEND` names, else local outside production. */
+  readonly backend?: BackendFactory;
+  /** How push requests prove who they are: `oidc()`, `sharedSecret()`, `noAuth()`. Default: from the environment. */
+  readonly auth?: AuthFactory;
+  /** Called as tasks come and go. */
+  readonly hooks?: Hooks;
+  /** Wrapped around every run, the first one outermost. */
+  readonly middleware?: readonly Middleware[];
+  /** Default: the console, as JSON in production. */
+  readonly logger?: Logger;
+  /** Whether the service can take work right now; `false` answers 429. Called before every delivery is read. */
+  readonly ready?: () => boolean | Promise<boolean>;
+  /** Seconds that `close` waits for running tasks before it aborts their signals. Default 8: Cloud Run kills after 10. */
+  readonly drainTimeout?: number;
+  /** Where time comes from. Default: the machine. */
+  readonly clock?: Clock;
+  /** Environment variables. Default: those of the process. */
+  readonly env?: Environment;
+}
+
+const OPTIONS = [
+  "routes",
+  "context",
+  "environment",
+  "namespace",
+  "backend",
+  "auth",
+  "hooks",
+  "middleware",
+  "logger",
+  "ready",
+  "drainTimeout",
+  "clock",
+  "env",
+];
+
+/** Seconds after which an enqueued key may be used again, unless said otherwise: as long as Cloud Tasks promises. */
+const DEDUPE_WINDOW_S = 3600;
+/** Milliseconds that runs get to end after their signals were aborted at `close`. */
+const ABORT_GRACE_MS = 1000;
+
+/** What surrounds the types: everything that `createTasks`, the push handler, the adapters and the backends work with. */
+export class Runtime {
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly env: Environment;
+  readonly auth: AuthFactory | undefined;
+  readonly executor: Executor;
+  readonly #options: RuntimeOptions;
+  readonly #chooseBackend: (config: Config) => BackendFactory;
+  #config: Config | undefined;
+  #backend: Backend | undefined;
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  /**
+   * Checks options and routes; reads no environment and starts nothing.
+   *
+   * @throws TasksError `INVALID_OPTION` or `DUPLICATE_ROUTE`.
+   */
+  constructor(
+    options: RuntimeOptions & { readonly routes: readonly AnyRoute[]; readonly context?: ContextFactory<unknown> },
+    chooseBackend: (config: Config) => BackendFactory,
+  ) {
+    assertKnownOptions("createTasks", options, OPTIONS);
+    this.registry = new Registry(options.routes);
+    this.env = options.env ?? {};
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? consoleLogger({ json: isProduction(this.env) });
+    this.auth = options.auth;
+    this.#options = options;
+    this.#chooseBackend = chooseBackend;
+    this.executor = new Executor({
+      registry: this.registry,
+      clock: this.clock,
+      logger: this.logger,
+      hooks: options.hooks ?? {},
+      env: this.env,
+      context: options.context,
+      middleware: options.middleware ?? [],
+      ready: options.ready,
+      config: () => this.config,
+      sink: () => this.#sink(),
+      enqueue: (route, ...[payload, enqueueOptions]) => this.enqueue(route, payload, enqueueOptions),
+    });
+    for (const route of this.registry.routes) bindNaming(route, () => this.config);
+  }
+
+  /**
+   * The environment, read when first asked for.
+   *
+   * @throws TasksError `INVALID_CONFIG`.
+   */
+  get config(): Config {
+    this.#config ??= resolveConfig(this.env, this.#options);
+    return this.#config;
+  }
+
+  /**
+   * The backend, built when first asked for.
+   *
+   * @throws TasksError `INVALID_CONFIG` or `UNSUPPORTED`.
+   */
+  get backend(): Backend {
+    if (this.#backend === undefined) {
+      const factory = this.#options.backend ?? this.#chooseBackend(this.config);
+      const backend = factory(this.#host());
+      assertRoutesFit(this.registry.routes, backend, this.logger);
+      this.#backend = backend;
+    }
+    return this.#backend;
+  }
+
+  #sink(): DeadLetterSink | undefined {
+    return this.backend.deadLetters;
+  }
+
+  #host(): BackendHost {
+    return {
+      registry: this.registry,
+      config: this.config,
+      clock: this.clock,
+      logger: this.logger,
+      execute: (delivery, route) => this.#executeAdmitted(delivery, route),
+      skipped: (route, scheduledFor) => this.#skipped(route, scheduledFor),
+    };
+  }
+
+  #executeAdmitted(delivery: Delivery, route: AnyRoute): Promise<Outcome> {
+    const refusal = this.executor.admit();
+    if (refusal === undefined) return this.executor.execute(delivery, route);
+    if (!isThenable(refusal)) return Promise.resolve(refusal);
+    return Promise.resolve(refusal).then((settled) => settled ?? this.executor.execute(delivery, route));
+  }
+
+  #skipped(route: AnyRoute, scheduledFor: Date): void {
+    const taskId = tickId(this.config, route, scheduledFor);
+    this.logger.info("a tick was skipped: the run before it is not finished", { task: route.path, taskId });
+    const event = {
+      taskId,
+      name: route.name,
+      path: route.path,
+      attempt: 1,
+      messageId: taskId,
+      outcome: { type: "skipped", reason: "overlap" },
+      duration: 0,
+    } as const;
+    callHook(this.#options.hooks?.finished, event, this.logger);
+  }
+
+  /** Validates, names and hands one task to the backend; resolves once the backend has it. */
+  async enqueue<R>(ref: { readonly path: string }, input: unknown, options: EnqueueOptions = {}): Promise<TaskRun<R>> {
+    const task = await this.prepare(ref, input, options);
+    return this.accepted(task, await this.#send(task));
+  }
+
+  /**
+   * A task as it will be sent: everything is checked, nothing has happened yet.
+   *
+   * @throws TasksError `UNKNOWN_ROUTE`, `INVALID_PAYLOAD`, `INVALID_OPTION`, `UNSUPPORTED` or `CLOSED`.
+   */
+  prepare(
+    ref: { readonly path: string },
+    input: unknown,
+    options: EnqueueOptions,
+  ): OutgoingTask | Promise<OutgoingTask> {
+    if (this.#closed)
+      throw new TasksError("CLOSED", "enqueue: expected an open client, got a closed one; enqueue before close()");
+    const route = this.registry.resolve(ref);
+    if (Object.keys(options).length > 0) assertEnqueueOptions(options, this.backend);
+    const payloadJson = encodePayload(route, input);
+    if (typeof payloadJson === "string") return this.#outgoing(route, payloadJson, options);
+    return payloadJson.then((text) => this.#outgoing(route, text, options));
+  }
+
+  #outgoing(route: AnyRoute, payloadJson: string, options: EnqueueOptions): OutgoingTask {
+    const now = this.clock.now();
+    const { delay, runAt, dedupeKey } = options;
+    return {
+      id: options.id ?? crypto.randomUUID(),
+      route,
+      payloadJson,
+      enqueuedAt: now,
+      runAt: runAt?.getTime() ?? (delay === undefined ? undefined : now + delay * 1000),
+      dedupe: dedupeKey === undefined ? undefined : { key: dedupeKey, window: options.dedupeWindow ?? DEDUPE_WINDOW_S },
+      priority: options.priority,
+      carriedAttempts: 0,
+    };
+  }
+
+  async #send(task: OutgoingTask): Promise<Receipt> {
+    try {
+      return await this.backend.send(task);
+    } catch (error) {
+      throw notAccepted(task, error);
+    }
+  }
+
+  /** Sends many prepared tasks; each settles by itself. */
+  async sendMany(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]> {
+    const backend = this.backend;
+    if (backend.sendMany !== undefined) return backend.sendMany(tasks);
+    return Promise.allSettled(tasks.map((task) => this.#send(task)));
+  }
+
+  /** The run of a task that the backend has. */
+  accepted<R>(task: OutgoingTask, receipt: Receipt): TaskRun<R> {
+    const { route } = task;
+    const hook = this.#options.hooks?.enqueued;
+    if (hook !== undefined)
+      callHook(
+        hook,
+        { taskId: receipt.id, name: route.name, path: route.path, deduplicated: receipt.deduplicated },
+        this.logger,
+      );
+    return new ReceiptRun<R>(receipt, route.path, this.clock);
+  }
+
+  /**
+   * Creates a delivered task anew, to run `seconds` from now with the attempts it has used; `false` when the backend
+   * cannot delay. For `RetryAfter`.
+   */
+  async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
+    const backend = this.backend;
+    if (!backend.capabilities.delay) return false;
+    const now = this.clock.now();
+    await backend.send({
+      id: delivery.taskId,
+      route,
+      payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
+      enqueuedAt: delivery.enqueuedAt === undefined ? now : Date.parse(delivery.enqueuedAt),
+      runAt: now + seconds * 1000,
+      dedupe: undefined,
+      priority: undefined,
+      carriedAttempts: delivery.attempt,
+    });
+    return true;
+  }
+
+  /** See `Tasks.close`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const left = await this.executor.drain((this.#options.drainTimeout ?? 8) * 1000, ABORT_GRACE_MS);
+    if (left > 0)
+      this.logger.warn("closed with tasks that ignore their signal; they were not acknowledged", { running: left });
+    this.#closed = true;
+    await this.#backend?.close();
+  }
+}
+
+/** The error of a task that a backend did not take. */
+export function notAccepted(task: OutgoingTask, cause: unknown): TasksError {
+  if (cause instanceof TasksError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TasksError(
+    "NOT_ACCEPTED",
+    `enqueue of "${task.route.path}": expected the backend to take the task, got ${why}; it is not enqueued, try again`,
+    { cause },
+  );
+}

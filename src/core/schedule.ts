@@ -1,0 +1,146 @@
+import type { CronExpression } from "cron-parser";
+import { type CronFields, parseCron } from "./cron.ts";
+import { TasksError } from "./errors.ts";
+import { assertTimezone, type WallClock, wallClock } from "./timezone.ts";
+
+/**
+ * The ticks of a cron expression in a time zone: a fixed set of instants, whatever moment one asks from, so that
+ * `previous(next(t))` is `next(t)`.
+ *
+ * Where clocks change (Cloud Scheduler runs on wall-clock time and leaves this undocumented), the rules are those of Unix
+ * cron. A schedule that names hours ticks once for each wall-clock time: one that is skipped ticks at the moment the clocks
+ * go forward, together with all others skipped; one that is shown twice ticks the first time only. A schedule of every
+ * hour goes on through the change: it ticks whenever the clocks show a matching minute, both times if shown twice.
+ */
+export interface Schedule {
+  /** The expression, with single blanks and names in capitals. */
+  readonly expression: string;
+  /** The time zone, as given. */
+  readonly timezone: string;
+  /** The first tick strictly after a moment. */
+  next(after: Date): Date;
+  /** The last tick at or before a moment. */
+  previous(atOrBefore: Date): Date;
+}
+
+/**
+ * Refuses an expression or a time zone that Cloud Scheduler would not take; synchronous, and loads nothing.
+ *
+ * @throws TasksError `INVALID_SCHEDULE`.
+ */
+export function assertSchedule(expression: string, timezone: string): void {
+  parseCron(expression);
+  assertTimezone(timezone);
+}
+
+/**
+ * Loads cron-parser, once and only when ticks are needed, and returns the ticks of a schedule. Asking `next` in order is
+ * cheap, as is asking `previous` in order: each keeps its place.
+ *
+ * @throws TasksError `INVALID_SCHEDULE`.
+ */
+export async function loadSchedule(expression: string, timezone: string): Promise<Schedule> {
+  const fields = parseCron(expression);
+  assertTimezone(timezone);
+  const { CronExpressionParser } = await import("cron-parser");
+  const parse = (): CronExpression => CronExpressionParser.parse(numericExpression(fields), { tz: "UTC" });
+  return new ZonedSchedule(fields, timezone, new ReadingWalk(parse()), new ReadingWalk(parse()));
+}
+
+/** The milliseconds from the last tick at or before a moment to the next one after it. */
+export function schedulePeriod(schedule: Schedule, at: Date): number {
+  return schedule.next(at).getTime() - schedule.previous(at).getTime();
+}
+
+/** In plain numbers, so that no reading of names, of 7 or of the range behind `*` is left to cron-parser. */
+function numericExpression({ minute, hour, dayOfMonth, month, dayOfWeek }: CronFields): string {
+  return [minute, hour, dayOfMonth, month, dayOfWeek]
+    .map((field) => (field.unrestricted ? "*" : field.values.join(",")))
+    .join(" ");
+}
+
+/**
+ * The wall-clock readings that match an expression, found by cron-parser in UTC. In a zone with clock changes cron-parser 5
+ * itself answers differently from one starting moment to another, and `prev` skips the day clocks go forward, repeats the
+ * hour they go back, and throws where the change is at midnight or of half an hour.
+ */
+class ReadingWalk {
+  readonly #cron: CronExpression;
+  #place = Number.NaN;
+
+  constructor(cron: CronExpression) {
+    this.#cron = cron;
+  }
+
+  after(reading: number): number {
+    if (reading !== this.#place) this.#cron.reset(new Date(reading));
+    this.#place = this.#cron.next().getTime();
+    return this.#place;
+  }
+
+  before(reading: number): number {
+    if (reading !== this.#place) this.#cron.reset(new Date(reading));
+    this.#place = this.#cron.prev().getTime();
+    return this.#place;
+  }
+}
+
+/**
+ * Maps readings to ticks. The ticks of a reading lie between `reading - greatest` and `reading - least` offset around it, so
+ * each search starts at the one bound and may stop at the other.
+ */
+class ZonedSchedule implements Schedule {
+  readonly expression: string;
+  readonly timezone: string;
+  readonly #clock: WallClock;
+  readonly #everyHour: boolean;
+  readonly #forward: ReadingWalk;
+  readonly #backward: ReadingWalk;
+
+  constructor(fields: CronFields, timezone: string, forward: ReadingWalk, backward: ReadingWalk) {
+    this.expression = fields.expression;
+    this.timezone = timezone;
+    this.#clock = wallClock(timezone);
+    this.#everyHour = fields.hour.values.length === 24;
+    this.#forward = forward;
+    this.#backward = backward;
+  }
+
+  next(after: Date): Date {
+    const from = this.#instant(after);
+    let reading = from + this.#clock.offsetsAround(from).least;
+    let tick = Number.POSITIVE_INFINITY;
+    do {
+      reading = this.#forward.after(reading);
+      for (const instant of this.#ticksOf(reading)) if (instant > from && instant < tick) tick = instant;
+    } while (tick > reading - this.#clock.offsetsAround(reading).greatest);
+    return new Date(tick);
+  }
+
+  previous(atOrBefore: Date): Date {
+    const until = this.#instant(atOrBefore);
+    let reading = until + this.#clock.offsetsAround(until).greatest + 1;
+    let tick = Number.NEGATIVE_INFINITY;
+    do {
+      reading = this.#backward.before(reading);
+      for (const instant of this.#ticksOf(reading)) if (instant <= until && instant > tick) tick = instant;
+    } while (tick < reading - this.#clock.offsetsAround(reading).least);
+    return new Date(tick);
+  }
+
+  #ticksOf(reading: number): readonly number[] {
+    const instants = this.#clock.instantsOf(reading);
+    return this.#everyHour ? instants : [instants[0] ?? this.#clock.gapBehind(reading)];
+  }
+
+  #instant(date: Date): number {
+    const instant = date.getTime();
+    if (Number.isNaN(instant)) {
+      throw new TasksError(
+        "INVALID_SCHEDULE",
+        `schedule "${this.expression}": expected a valid Date, got Invalid Date; check where it comes from`,
+      );
+    }
+    return instant;
+  }
+}

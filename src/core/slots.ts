@@ -1,0 +1,53 @@
+import type { Clock, TimerHandle } from "./clock.ts";
+
+/** How long a delivery waits for a slot of its route before it is answered with 429. Pub/Sub keeps the push open meanwhile. */
+const SLOT_WAIT_MS = 10_000;
+
+interface Waiter {
+  take(slot: boolean): void;
+  timer: TimerHandle | undefined;
+}
+
+/** Bounds how many runs of one route are under way in this process. First come, first served. */
+export class Slots {
+  #free: number;
+  readonly #clock: Clock;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(size: number, clock: Clock) {
+    this.#free = size;
+    this.#clock = clock;
+  }
+
+  /** Takes a slot: at once when one is free, else within 10 s; `false` when none came free. */
+  acquire(): boolean | Promise<boolean> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        timer: undefined,
+        take: (slot) => {
+          this.#clock.clearTimeout(waiter.timer);
+          this.#waiters.delete(waiter);
+          resolve(slot);
+        },
+      };
+      waiter.timer = this.#clock.setTimeout(() => waiter.take(false), SLOT_WAIT_MS);
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Gives a slot back, to the delivery that has waited longest if there is one. */
+  release(): void {
+    const next = this.#waiters.values().next();
+    if (next.done) this.#free += 1;
+    else next.value.take(true);
+  }
+
+  /** Sends away everybody who waits: no slot will come. */
+  dismiss(): void {
+    for (const waiter of [...this.#waiters]) waiter.take(false);
+  }
+}

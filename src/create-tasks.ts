@@ -1,0 +1,39 @@
+import { immediate } from "./backends/immediate.ts";
+import { local } from "./backends/local.ts";
+import { localHttp } from "./backends/local-http.ts";
+import type { BackendFactory } from "./core/backend.ts";
+import type { Config } from "./core/config.ts";
+import type { AnyRoute } from "./core/declaration.ts";
+import { TasksError } from "./core/errors.ts";
+import { Runtime } from "./core/runtime.ts";
+import { Tasks, type TasksOptions } from "./core/tasks.ts";
+
+/** The backend of a client that names none: by `TASKS_BACKEND`, else the local engine, which production refuses. */
+function chooseBackend(config: Config): BackendFactory {
+  switch (config.backend) {
+    case "immediate":
+      return immediate();
+    case "local-http":
+      return localHttp();
+    case "local":
+      return local({ shared: `${config.environment}--${config.namespace}` });
+    case undefined:
+      if (config.production) {
+        throw new TasksError(
+          "INVALID_CONFIG",
+          "backend: expected one in production, got none; pass backend to createTasks or set TASKS_BACKEND",
+        );
+      }
+      return local({ shared: `${config.environment}--${config.namespace}` });
+  }
+}
+
+/**
+ * Makes the client of a list of routes. It only looks at its options: the environment is read, and the backend built,
+ * when a handler is built or a task is enqueued.
+ *
+ * @throws TasksError `INVALID_OPTION` or `DUPLICATE_ROUTE`.
+ */
+export function createTasks<const L extends readonly AnyRoute[]>(options: TasksOptions<L>): Tasks<L[number]> {
+  return new Tasks<L[number]>(new Runtime({ env: process.env, ...options }, chooseBackend));
+}

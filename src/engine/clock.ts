@@ -1,0 +1,93 @@
+import { type Clock, systemClock, type TimerHandle } from "../core/clock.ts";
+import { TasksError } from "../core/errors.ts";
+import { Heap } from "./heap.ts";
+
+interface Timer {
+  readonly at: number;
+  readonly callback: () => void;
+  cancelled: boolean;
+}
+
+/** Cancelled timers are swept out once there are this many of them, and more of them than of others. */
+const SWEEP_AT = 256;
+
+/** Lets promises and immediates that are due run, so that what a timer set off has happened before time moves on. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Time that only moves when told to. Timers fire in order, each at its own moment, and what they set off runs before the
+ * next one fires.
+ */
+export class VirtualClock implements Clock {
+  #now: number;
+  readonly #timers = new Heap<Timer>();
+  #cancelled = 0;
+
+  /** @param start where time begins. Default 2026-01-01T00:00:00Z. */
+  constructor(start: Date = new Date("2026-01-01T00:00:00Z")) {
+    this.#now = start.getTime();
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  /** Timers that have not fired and were not cancelled. */
+  get pending(): number {
+    return this.#timers.count((timer) => !timer.cancelled);
+  }
+
+  setTimeout(callback: () => void, ms: number): TimerHandle {
+    const timer: Timer = { at: this.#now + Math.max(ms, 0), callback, cancelled: false };
+    this.#timers.push(timer.at, timer);
+    return timer as TimerHandle;
+  }
+
+  clearTimeout(handle: TimerHandle | undefined): void {
+    const timer = handle as Timer | undefined;
+    if (timer === undefined || timer.cancelled) return;
+    timer.cancelled = true;
+    this.#cancelled += 1;
+    if (this.#cancelled >= SWEEP_AT && this.#cancelled * 2 > this.#timers.size) {
+      this.#timers.retain((kept) => !kept.cancelled);
+      this.#cancelled = 0;
+    }
+  }
+
+  /** Moves time forward by `ms` milliseconds, firing what falls due on the way. */
+  advance(ms: number): Promise<void> {
+    return this.advanceTo(new Date(this.#now + ms));
+  }
+
+  /**
+   * Moves time forward to a moment, firing what falls due on the way, timers set meanwhile included.
+   *
+   * @throws TasksError `INVALID_OPTION` when the moment lies in the past.
+   */
+  async advanceTo(moment: Date): Promise<void> {
+    const target = moment.getTime();
+    if (!(target >= this.#now)) {
+      throw new TasksError(
+        "INVALID_OPTION",
+        `clock: expected a moment at or after ${new Date(this.#now).toISOString()}, got ${String(moment)}; time does not go back`,
+      );
+    }
+    await settle();
+    while ((this.#timers.peekKey ?? Number.POSITIVE_INFINITY) <= target) {
+      const timer = this.#timers.pop() as Timer;
+      if (timer.cancelled) continue;
+      this.#now = timer.at;
+      timer.callback();
+      await settle();
+    }
+    this.#now = target;
+  }
+}
+
+/** The machine's time, set to another moment: runs at the usual pace from `start` on. */
+export function clockStartingAt(start: Date): Clock {
+  const offset = start.getTime() - systemClock.now();
+  return { ...systemClock, now: () => systemClock.now() + offset };
+}

@@ -1,0 +1,37 @@
+import { Heap } from "./heap.ts";
+
+interface Entry<T> {
+  readonly key: string;
+  readonly value: T;
+  readonly expiry: number;
+}
+
+/** Keys that hold for a while. Forgets a key when its time is over, at the next look. */
+export class DedupeKeys<T> {
+  readonly #entries = new Map<string, Entry<T>>();
+  readonly #expiries = new Heap<Entry<T>>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Who holds a key now. */
+  holder(key: string, now: number): T | undefined {
+    this.#expire(now);
+    return this.#entries.get(key)?.value;
+  }
+
+  /** Lets a value hold a key until a moment. */
+  hold(key: string, value: T, expiry: number): void {
+    const entry = { key, value, expiry };
+    this.#entries.set(key, entry);
+    this.#expiries.push(expiry, entry);
+  }
+
+  #expire(now: number): void {
+    while ((this.#expiries.peekKey ?? Number.POSITIVE_INFINITY) <= now) {
+      const entry = this.#expiries.pop() as Entry<T>;
+      if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+    }
+  }
+}

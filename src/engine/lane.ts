@@ -1,0 +1,71 @@
+import { cloudTasksDelay, pubsubDelay } from "../core/backoff.ts";
+import type { TimerHandle } from "../core/clock.ts";
+import type { AnyRoute } from "../core/declaration.ts";
+import { Fifo } from "./fifo.ts";
+import type { Message } from "./message.ts";
+
+/** Cloud Tasks lets a burst of a fifth of the rate through, at least one. */
+const BURST_SHARE = 5;
+
+/** The queue of one route: what waits, what is in flight, and the limits between the two. */
+export class Lane {
+  route: AnyRoute;
+  readonly ready: Fifo<Message> = new Fifo();
+  inFlight = 0;
+  /** Unfinished messages that a schedule sent, for overlap. */
+  ticks = 0;
+  /** Whether the lane stands in the engine's list of lanes to look at. */
+  listed = false;
+  /** Wakes the lane when its rate limit has room again. */
+  timer: TimerHandle | undefined;
+  #tokens: number;
+  #filledAt = 0;
+
+  constructor(route: AnyRoute) {
+    this.route = route;
+    this.#tokens = this.#burst;
+  }
+
+  /** Deliveries at once. */
+  get maxConcurrent(): number {
+    const { queue, maxConcurrency } = this.route.settings;
+    return Math.min(queue.maxConcurrent ?? Number.POSITIVE_INFINITY, maxConcurrency ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #burst(): number {
+    return Math.max(1, Math.floor((this.route.settings.queue.ratePerSecond ?? 0) / BURST_SHARE));
+  }
+
+  /** Takes a place under the rate limit: 0 when there is one, else the milliseconds until there will be. */
+  takeToken(now: number): number {
+    const rate = this.route.settings.queue.ratePerSecond;
+    if (rate === undefined) return 0;
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) * rate) / 1000);
+    this.#filledAt = now;
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1;
+      return 0;
+    }
+    return Math.ceil(((1 - this.#tokens) * 1000) / rate);
+  }
+
+  /** Seconds before the next delivery, after the given number of nacks in a row. */
+  backoff(nacks: number): number {
+    const { minRetryDelay, maxRetryDelay, queue, via } = this.route.settings;
+    if (via === "cloud-tasks") {
+      return cloudTasksDelay(
+        { minBackoff: minRetryDelay, maxBackoff: maxRetryDelay, maxDoublings: queue.maxDoublings ?? 16 },
+        nacks,
+      );
+    }
+    return pubsubDelay({ minimumBackoff: minRetryDelay, maximumBackoff: maxRetryDelay }, nacks);
+  }
+
+  /**
+   * Nacks after which the transport itself gives up: a backstop with room above the attempts that count. Pub/Sub takes
+   * 5–100 as `maxDeliveryAttempts`.
+   */
+  get maxDeliveries(): number {
+    return Math.min(100, Math.max(5, 5 * this.route.settings.maxAttempts));
+  }
+}

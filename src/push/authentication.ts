@@ -1,0 +1,52 @@
+import type { Authenticator, AuthFactory, AuthScope, Verdict } from "../core/auth.ts";
+import type { PushTrust } from "../core/backend.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { noAuth } from "./no-auth.ts";
+import { oidc } from "./oidc.ts";
+import { sharedSecret } from "./shared-secret.ts";
+
+/** What the environment asks for where nothing was said in code; production without any of it fails closed in `oidc`. */
+function fromEnvironment({ config }: Runtime): AuthFactory {
+  if (config.pushSecrets.length > 0) return sharedSecret(config.pushSecrets);
+  if (config.production || config.serviceAccounts.length > 0) return oidc();
+  return noAuth();
+}
+
+/** Accepts what the local engine of this process signs, and else what was configured. */
+function trusting(trust: PushTrust, configured: Authenticator | undefined, scope: AuthScope): Authenticator {
+  const local = oidc({ audience: trust.audience, serviceAccounts: [trust.email], keys: trust })(scope);
+  const either = async (header: (name: string) => string | undefined, first: Promise<Verdict>): Promise<Verdict> => {
+    const verdict = await first;
+    return verdict.ok || configured === undefined ? verdict : configured.authenticate(header);
+  };
+  return {
+    kind: "oidc",
+    authenticate(header) {
+      const verdict = local.authenticate(header);
+      if (verdict instanceof Promise) return either(header, verdict);
+      return verdict.ok || configured === undefined ? verdict : configured.authenticate(header);
+    },
+  };
+}
+
+/**
+ * The authenticator of a push handler: what its options name, else those of `createTasks`, else what the environment asks
+ * for. Outside production the tokens of a local engine in this process are accepted as well.
+ *
+ * @throws TasksError `INVALID_CONFIG`: it fails closed.
+ */
+export function authenticatorOf(runtime: Runtime, chosen: AuthFactory | undefined): Authenticator {
+  const { config, logger } = runtime;
+  const trust = config.production ? undefined : runtime.backend.pushTrust;
+  const scope: AuthScope = {
+    production: config.production,
+    audiences: trust === undefined ? config.audiences : [...config.audiences, trust.audience],
+    serviceAccounts: config.serviceAccounts,
+    // Tokens are dated by their signer, so they are held against the machine's time whatever clock the client runs on.
+    now: Date.now,
+    logger,
+  };
+  const named = chosen ?? runtime.auth;
+  if (trust === undefined) return (named ?? fromEnvironment(runtime))(scope);
+  return trusting(trust, named?.(scope), scope);
+}

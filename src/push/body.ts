@@ -1,0 +1,61 @@
+import { isUtf8 } from "node:buffer";
+import { TasksError } from "../core/errors.ts";
+
+/** A request body as an adapter hands it over: raw bytes, text, or what a framework's parser made of it. */
+export type BodyContent = Uint8Array | string | object | null | undefined;
+
+/** Thrown by an adapter's `body()` when the request is longer than the limit it was given; answered with 413. */
+export class BodyTooLarge extends Error {
+  override readonly name: "BodyTooLarge" = "BodyTooLarge";
+
+  constructor(limit: number) {
+    super(`body: expected at most ${limit} bytes, got more`);
+  }
+}
+
+function malformed(text: string): TasksError {
+  return new TasksError("MALFORMED_MESSAGE", text);
+}
+
+/** Bytes as text. @throws TasksError `MALFORMED_MESSAGE` for what is not UTF-8. */
+function textOf(bytes: Uint8Array, subject: string): string {
+  if (!isUtf8(bytes)) throw malformed(`${subject}: expected UTF-8, got other bytes`);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+function parse(text: string, subject: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own text quotes the input, which may be anybody's data.
+    throw malformed(`${subject}: expected JSON, got ${text.length === 0 ? "nothing" : "something else"}`);
+  }
+}
+
+/**
+ * Reads a body as JSON. Nothing at all, or white space, is `undefined`.
+ *
+ * @throws TasksError `MALFORMED_MESSAGE`.
+ */
+export function parseBody(body: BodyContent): unknown {
+  if (body === null || body === undefined) return undefined;
+  if (typeof body === "object" && !(body instanceof Uint8Array)) return body;
+  const text = typeof body === "string" ? body : textOf(body, "body");
+  return text.trim() === "" ? undefined : parse(text, "body");
+}
+
+/**
+ * Decodes the `data` of a Pub/Sub message as JSON. Absent or empty data, which is legal beside attributes, is `undefined`.
+ *
+ * @throws TasksError `MALFORMED_MESSAGE`.
+ */
+export function parseData(data: unknown): unknown {
+  if (data === undefined || data === null || data === "") return undefined;
+  if (typeof data !== "string") throw malformed("message data: expected base64 text, got something else");
+  const bytes = Buffer.from(data, "base64");
+  // Node skips what is not base64 and decodes the rest: then the lengths do not agree.
+  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;
+  if (bytes.length !== Math.floor(((data.length - padding) * 3) / 4))
+    throw malformed("message data: expected base64, got other characters");
+  return parse(textOf(bytes, "message data"), "message data");
+}

@@ -1,0 +1,154 @@
+import type { Authenticator, AuthFactory, Verdict } from "../core/auth.ts";
+import { isBuilding } from "../core/config.ts";
+import { describeError } from "../core/dead-letter.ts";
+import type { AnyRoute } from "../core/declaration.ts";
+import type { Delivery } from "../core/delivery.ts";
+import { TasksError } from "../core/errors.ts";
+import { busy } from "../core/executor.ts";
+import { assertKnownOptions, shown } from "../core/options.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { AnyTasks } from "../core/tasks.ts";
+import { isThenable } from "../core/thenable.ts";
+import { authenticatorOf } from "./authentication.ts";
+import { BodyTooLarge } from "./body.ts";
+import { decodeDelivery, decodePayload } from "./decode.ts";
+import type { PushRequest, PushResponse } from "./request.ts";
+import { responseOf } from "./status.ts";
+
+/** 16 MB: a Pub/Sub message holds up to 10 MB, which is 14 MB in base64. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+
+/** Options of a push handler and of every adapter. */
+export interface PushOptions {
+  /** How requests prove who they are. Default: that of `createTasks`, else by the environment. */
+  readonly auth?: AuthFactory;
+  /** Longest body, in bytes; a longer one is answered with 413. Default 16 MB. */
+  readonly bodyLimit?: number;
+  /**
+   * Mounts one route whose body *is* the payload, raw JSON or nothing, for queues, jobs and topics that exist already.
+   * Default: every route of the list, told apart by the envelope.
+   */
+  readonly route?: { readonly path: string };
+}
+
+/** Takes push requests of Pub/Sub, Cloud Tasks and Cloud Scheduler, whatever the framework. */
+export interface PushHandler {
+  /** Longest body that it reads, in bytes. */
+  readonly bodyLimit: number;
+  /** Answers one request. Never rejects. */
+  handle(request: PushRequest): Promise<PushResponse>;
+}
+
+function readOptions(options: PushOptions): number {
+  assertKnownOptions("push handler", options, ["auth", "bodyLimit", "route"]);
+  const limit = options.bodyLimit ?? BODY_LIMIT;
+  if (Number.isInteger(limit) && limit > 0) return limit;
+  throw new TasksError(
+    "INVALID_OPTION",
+    `push handler: expected bodyLimit to be a whole number of bytes above 0, got ${shown(limit)}`,
+  );
+}
+
+/**
+ * Builds the push handler of a client. Authentication, environment and backend are settled now, so that a service that
+ * would let in anybody, or could not run, does not start; while a framework builds, at the first request.
+ *
+ * @throws TasksError `INVALID_CONFIG`, `INVALID_OPTION`, `UNKNOWN_ROUTE` for a route outside the list.
+ */
+export function createPushHandler(tasks: AnyTasks, options: PushOptions = {}): PushHandler {
+  const { runtime } = tasks;
+  const bodyLimit = readOptions(options);
+  const route = options.route === undefined ? undefined : runtime.registry.resolve(options.route);
+  let door: Door | undefined;
+  const open = (): Door => {
+    door ??= new Door(runtime, authenticatorOf(runtime, options.auth), bodyLimit, route);
+    return door;
+  };
+  if (!isBuilding(runtime.env)) open();
+  return {
+    bodyLimit,
+    async handle(request) {
+      try {
+        return responseOf(await open().take(request));
+      } catch (error) {
+        runtime.logger.error("the push handler could not be built or failed; nothing is acknowledged", {
+          error: describeError(error),
+        });
+        return responseOf({ type: "failed", error, retryAfter: undefined });
+      }
+    },
+  };
+}
+
+/** The way in, in its order: method, authentication, capacity, body, decoding, and then the run. */
+class Door {
+  readonly #runtime: Runtime;
+  readonly #auth: Authenticator;
+  readonly #limit: number;
+  readonly #route: AnyRoute | undefined;
+
+  constructor(runtime: Runtime, auth: Authenticator, limit: number, route: AnyRoute | undefined) {
+    this.#runtime = runtime;
+    this.#auth = auth;
+    this.#limit = limit;
+    this.#route = route;
+    runtime.backend.start?.();
+  }
+
+  async take(request: PushRequest): Promise<Outcome> {
+    if (request.method !== "POST") return { type: "refused", status: 405 };
+    const judged = this.#auth.authenticate(request.header);
+    const verdict = isThenable(judged) ? await judged : judged;
+    if (!verdict.ok) return this.#denied(verdict);
+    const { executor } = this.#runtime;
+    const admitted = executor.admit();
+    const refusal = isThenable(admitted) ? await admitted : admitted;
+    if (refusal !== undefined) return refusal;
+    const delivery = await this.#read(request);
+    if ("type" in delivery) return delivery;
+    const outcome = await executor.execute(delivery, this.#route);
+    if (outcome.type === "failed" && outcome.retryAfter !== undefined)
+      return this.#deferred(delivery, outcome, outcome.retryAfter);
+    return outcome;
+  }
+
+  #denied(verdict: Extract<Verdict, { ok: false }>): Outcome {
+    this.#runtime.logger.warn("a push was not let in", { reason: verdict.reason });
+    return verdict.unavailable === true ? busy("auth-unavailable") : { type: "denied", detail: verdict.reason };
+  }
+
+  async #read(request: PushRequest): Promise<Delivery | Outcome> {
+    const { clock, logger } = this.#runtime;
+    const receivedAt = clock.now();
+    try {
+      const content = request.body(this.#limit);
+      const body = isThenable(content) ? await content : content;
+      if (this.#route !== undefined) return decodePayload(this.#route, body, request.header, receivedAt);
+      return decodeDelivery(body, request.header, receivedAt);
+    } catch (error) {
+      if (error instanceof BodyTooLarge) {
+        logger.warn("a push was refused: its body is too large", { limit: this.#limit });
+        return { type: "refused", status: 413 };
+      }
+      logger.error("a push was rejected", { reason: "malformed", error: describeError(error) });
+      return { type: "rejected", reason: "malformed", error };
+    }
+  }
+
+  /** `RetryAfter`: the task is created anew with its own delay where the backend can, and only then acknowledged. */
+  async #deferred(delivery: Delivery, outcome: Outcome, seconds: number): Promise<Outcome> {
+    const { registry, logger } = this.#runtime;
+    const route = this.#route ?? registry.find(delivery.taskName);
+    try {
+      if (route !== undefined && (await this.#runtime.deferAgain(delivery, route, seconds)))
+        return { type: "done", result: undefined };
+    } catch (error) {
+      logger.error("a task could not be created anew for its RetryAfter; plain back-off applies", {
+        taskId: delivery.taskId,
+        error: describeError(error),
+      });
+    }
+    return outcome;
+  }
+}
