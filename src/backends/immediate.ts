@@ -1,13 +1,22 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "../core/backend.ts";
+import { describeError } from "../core/dead-letter.ts";
 import { TasksError } from "../core/errors.ts";
+import { assertKnownOptions } from "../core/options.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
 import { DedupeKeys } from "../engine/dedupe.ts";
 import { ParkedLetters } from "../engine/parked.ts";
 
+/** Tasks enqueued within one another, from which on they are taken for endless. */
+const DEEPEST = 1000;
+
 /** Options of {@link immediate}. */
 export interface ImmediateOptions {
-  /** Whether `enqueue` throws what a task throws, instead of recording it as the run's outcome. Default `false`. */
+  /**
+   * Whether `enqueue` throws `TASK_FAILED` when the task fails, with what it threw as `cause`, instead of recording that as
+   * the run's outcome. Default `false`.
+   */
   readonly throwOnFailure?: boolean;
   /** Whether it may be used in production. Default `false`. */
   readonly allowInProduction?: boolean;
@@ -16,9 +25,11 @@ export interface ImmediateOptions {
 /**
  * Runs every task inline, before `enqueue` resolves: once, through the same JSON round trip, schema, context and
  * middleware as anywhere else. For tests. A failure is the run's outcome (`run.outcome()`, `run.result()`) and is not
- * retried. Time does not pass inline, so that `delay` and `runAt` run at once.
+ * retried. Time does not pass inline, so that `delay` and `runAt` run at once; a task that enqueues itself again and again
+ * is refused after 1000 rounds (`UNSUPPORTED`): use the local backend on a virtual clock for it.
  */
 export function immediate(options: ImmediateOptions = {}): BackendFactory {
+  assertKnownOptions("immediate", options, ["throwOnFailure", "allowInProduction"]);
   return (host) => {
     assertDevelopment(host.config, "immediate", options.allowInProduction);
     return new ImmediateBackend(host, options.throwOnFailure ?? false);
@@ -32,7 +43,10 @@ class ImmediateBackend implements Backend {
   readonly #host: BackendHost;
   readonly #throwOnFailure: boolean;
   readonly #keys = new DedupeKeys<Receipt>();
+  /** How many tasks the one that is enqueued now was enqueued within. */
+  readonly #depth = new AsyncLocalStorage<number>();
   #sent = 0;
+  #closed = false;
 
   constructor(host: BackendHost, throwOnFailure: boolean) {
     this.#host = host;
@@ -45,7 +59,20 @@ class ImmediateBackend implements Backend {
   }
 
   async send(task: OutgoingTask): Promise<Receipt> {
-    if (task.dedupe === undefined) return this.#run(task);
+    if (this.#closed) throw closed();
+    if (this.#enclosing >= DEEPEST) {
+      throw new TasksError(
+        "UNSUPPORTED",
+        `"${task.route.path}": expected tasks that come to an end, got ${DEEPEST} enqueued within one another; use the local backend for a task that enqueues itself`,
+      );
+    }
+    if (task.carriedAttempts > 0) {
+      throw new TasksError(
+        "UNSUPPORTED",
+        `"${task.route.path}": expected a backend that retries, got immediate, which would run the task here and now; leave it with whoever delivers it`,
+      );
+    }
+    if (task.dedupe === undefined) return this.#receipt(task, await this.#run(task));
     const now = this.#host.clock.now();
     const key = `${task.route.path}\n${task.dedupe.key}`;
     const holder = this.#keys.holder(key, now);
@@ -56,24 +83,40 @@ class ImmediateBackend implements Backend {
     });
     // Held before the task runs, so that a task which enqueues its own key does not run itself for ever.
     this.#keys.hold(key, { id: task.id, deduplicated: false, outcome: () => outcome }, now + task.dedupe.window * 1000);
-    const receipt = await this.#run(task);
-    settle(receipt.outcome());
-    return receipt;
+    const running = this.#run(task);
+    settle(running);
+    return this.#receipt(task, await running);
   }
 
-  async #run(task: OutgoingTask): Promise<Required<Receipt>> {
+  #receipt(task: OutgoingTask, outcome: Outcome): Receipt {
+    if (outcome.type === "busy" && outcome.reason === "draining") throw closed();
+    if (this.#throwOnFailure) throwFailure(task, outcome);
+    return { id: task.id, deduplicated: false, outcome: () => Promise.resolve(outcome) };
+  }
+
+  get #enclosing(): number {
+    return this.#depth.getStore() ?? 0;
+  }
+
+  async #run(task: OutgoingTask): Promise<Outcome> {
+    // On a stack of its own: tasks enqueued within one another would use up a single one.
+    await undefined;
+    return this.#depth.run(this.#enclosing + 1, () => this.#execute(task));
+  }
+
+  #execute(task: OutgoingTask): Promise<Outcome> {
     const { clock, execute } = this.#host;
     this.#sent += 1;
-    const outcome = await execute(
+    return execute(
       {
         transport: "immediate",
         taskId: task.id,
         taskName: task.route.name,
         args: [],
         kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
-        enqueuedAt: new Date(task.enqueuedAt).toISOString(),
+        enqueuedAt: task.enqueuedAt,
         messageId: String(this.#sent),
-        attempt: task.carriedAttempts + 1,
+        attempt: 1,
         scheduled: false,
         scheduledFor: undefined,
         publishTime: undefined,
@@ -82,15 +125,22 @@ class ImmediateBackend implements Backend {
       },
       task.route,
     );
-    if (this.#throwOnFailure) throwFailure(task, outcome);
-    return { id: task.id, deduplicated: false, outcome: () => Promise.resolve(outcome) };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}
+
+function closed(): TasksError {
+  return new TasksError("CLOSED", "enqueue: expected an open backend, got a closed one; enqueue before close()");
 }
 
 function throwFailure(task: OutgoingTask, outcome: Outcome): void {
   if (outcome.type === "done" || outcome.type === "skipped") return;
-  if ("error" in outcome && outcome.error !== undefined) throw outcome.error;
-  throw new TasksError("TASK_FAILED", `"${task.route.path}": expected the task to succeed, got ${outcome.type}`);
+  const cause = "error" in outcome ? outcome.error : undefined;
+  const got = cause === undefined ? outcome.type : describeError(cause);
+  throw new TasksError("TASK_FAILED", `"${task.route.path}": expected the task to succeed, got ${got}; see cause`, {
+    cause,
+  });
 }

@@ -1,7 +1,7 @@
 import type { Backend, BackendFactory, BackendHost, OutgoingTask, PushTrust, Receipt } from "../core/backend.ts";
 import { TasksError } from "../core/errors.ts";
 import { resourceNames } from "../core/names.ts";
-import { shown } from "../core/options.ts";
+import { assertKnownOptions, shown } from "../core/options.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
 import { Engine } from "../engine/engine.ts";
@@ -21,6 +21,8 @@ export interface LocalHttpOptions {
   readonly allowInProduction?: boolean;
 }
 
+/** Milliseconds that answers under way get to arrive at `close`, before their connections are cut. */
+const ANSWER_GRACE_MS = 1000;
 /** The account that the engine's tokens speak for. */
 const ACCOUNT = "local-push@taskroute.invalid";
 const PROJECT = "local";
@@ -31,6 +33,7 @@ const PROJECT = "local";
  * exercised as in production. Like `local`, it keeps its queue in memory.
  */
 export function localHttp(options: LocalHttpOptions = {}): BackendFactory {
+  assertKnownOptions("localHttp", options, ["url", "maxInFlight", "allowInProduction"]);
   return (host) => {
     assertDevelopment(host.config, "local-http", options.allowInProduction);
     return new LocalHttpBackend(host, options);
@@ -60,17 +63,14 @@ class LocalHttpBackend implements Backend {
   constructor(host: BackendHost, options: LocalHttpOptions) {
     this.#host = host;
     this.#url = readUrl(options.url ?? host.config.pushUrl);
-    this.#client = new PushClient(this.#url);
+    this.#client = new PushClient(this.#url, host.clock);
     const engineHost = {
       routes: host.registry.routes,
       logger: host.logger,
       deliver: (message: Message) => this.#deliver(message),
       skipped: host.skipped,
     };
-    this.#engine = new Engine(engineHost, {
-      clock: host.clock,
-      ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
-    });
+    this.#engine = new Engine(engineHost, { clock: host.clock, maxInFlight: options.maxInFlight });
     this.#ticker = new Ticker({
       clock: host.clock,
       logger: host.logger,
@@ -111,7 +111,6 @@ class LocalHttpBackend implements Backend {
     const token = identity.token({ audience: this.#url.href, issuedAt: new Date() });
     const { subscriptionName } = resourceNames(this.#host.config, route.path);
     return this.#client.push({
-      url: this.#url,
       body: pushBody(message, `projects/${PROJECT}/subscriptions/${subscriptionName}`),
       token,
       timeout: route.settings.ackDeadline * 1000,
@@ -119,11 +118,15 @@ class LocalHttpBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    const { clock, logger } = this.#host;
     this.#ticker.close();
     this.#engine.close();
-    await this.#client.close();
+    const cut = clock.setTimeout(() => this.#client.close(), ANSWER_GRACE_MS);
+    await this.#engine.whenQuiet();
+    clock.clearTimeout(cut);
+    this.#client.close();
     const waiting = this.#engine.unfinished;
     if (waiting > 0)
-      this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
+      logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
   }
 }

@@ -1,5 +1,6 @@
 import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "../core/backend.ts";
 import type { Delivery } from "../core/delivery.ts";
+import { assertKnownOptions } from "../core/options.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
 import { Engine, type EngineHost } from "../engine/engine.ts";
@@ -14,7 +15,8 @@ export interface LocalOptions {
   readonly allowInProduction?: boolean;
   /**
    * A name under which the engine is kept for the whole process, so that a module evaluated again by a hot reload takes
-   * over its queue instead of starting a second one. Default: an engine of its own.
+   * over its queue instead of starting a second one. Clients of one name that have no route in common keep apart.
+   * Default: an engine of its own.
    */
   readonly shared?: string;
 }
@@ -24,27 +26,38 @@ export interface LocalOptions {
  * when the process ends. Retries, delays, dedupe keys, schedules, dead letters and limits behave as in the cloud.
  */
 export function local(options: LocalOptions = {}): BackendFactory {
+  assertKnownOptions("local", options, ["maxInFlight", "allowInProduction", "shared"]);
   return (host) => {
     assertDevelopment(host.config, "local", options.allowInProduction);
     return new LocalBackend(host, options);
   };
 }
 
-/** Engines under a name; on the global object, because a hot reload evaluates this module again as well. */
-const SHARED = Symbol.for("taskroute.engines");
-type SharedEngines = { [SHARED]?: Map<string, Engine> };
+interface SharedEngine {
+  readonly name: string;
+  readonly engine: Engine;
+}
 
-function sharedEngine(name: string, host: EngineHost, make: () => Engine): Engine {
-  const holder = globalThis as SharedEngines;
-  holder[SHARED] ??= new Map();
-  let engine = holder[SHARED].get(name);
-  if (engine === undefined) {
-    engine = make();
-    holder[SHARED].set(name, engine);
-  } else {
-    engine.attach(host);
+/** On the global object, because a hot reload evaluates this module again as well. */
+const SHARED = Symbol.for("taskroute.engines");
+
+function sharedEngines(): Set<SharedEngine> {
+  const holder = globalThis as { [SHARED]?: Set<SharedEngine> };
+  holder[SHARED] ??= new Set();
+  return holder[SHARED];
+}
+
+/** The engine under a name that serves any of the host's routes, which then is its new host; else a new one. */
+function sharedEngine(name: string, host: EngineHost, make: () => Engine): SharedEngine {
+  const paths = new Set(host.routes.map(({ path }) => path));
+  for (const shared of sharedEngines()) {
+    if (shared.name !== name || !shared.engine.host.routes.some(({ path }) => paths.has(path))) continue;
+    shared.engine.attach(host);
+    return shared;
   }
-  return engine;
+  const shared = { name, engine: make() };
+  sharedEngines().add(shared);
+  return shared;
 }
 
 class LocalBackend implements Backend {
@@ -54,24 +67,20 @@ class LocalBackend implements Backend {
   readonly #engine: Engine;
   readonly #engineHost: EngineHost;
   readonly #ticker: Ticker;
-  readonly #shared: string | undefined;
+  readonly #shared: SharedEngine | undefined;
   #started = false;
 
   constructor(host: BackendHost, options: LocalOptions) {
     this.#host = host;
-    this.#shared = options.shared;
     this.#engineHost = {
       routes: host.registry.routes,
       logger: host.logger,
       deliver: (message) => this.#deliver(message),
       skipped: (route, tick) => host.skipped(route, tick),
     };
-    const make = () =>
-      new Engine(this.#engineHost, {
-        clock: host.clock,
-        ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
-      });
-    this.#engine = options.shared === undefined ? make() : sharedEngine(options.shared, this.#engineHost, make);
+    const make = () => new Engine(this.#engineHost, { clock: host.clock, maxInFlight: options.maxInFlight });
+    this.#shared = options.shared === undefined ? undefined : sharedEngine(options.shared, this.#engineHost, make);
+    this.#engine = this.#shared?.engine ?? make();
     this.#ticker = new Ticker({
       clock: host.clock,
       logger: host.logger,
@@ -115,7 +124,9 @@ class LocalBackend implements Backend {
     this.#ticker.close();
     if (!this.#owns) return;
     this.#engine.close();
-    if (this.#shared !== undefined) (globalThis as SharedEngines)[SHARED]?.delete(this.#shared);
+    if (this.#shared !== undefined) sharedEngines().delete(this.#shared);
+    // A run that has just ended is still on its way back to the engine, as promises.
+    await new Promise((resolve) => setImmediate(resolve));
     const waiting = this.#engine.unfinished;
     if (waiting > 0)
       this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
@@ -130,7 +141,7 @@ function toDelivery(message: Message, now: number): Delivery {
     taskName: task.route.name,
     args: [],
     kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
-    enqueuedAt: message.scheduledFor === undefined ? new Date(task.enqueuedAt).toISOString() : undefined,
+    enqueuedAt: message.scheduledFor === undefined ? task.enqueuedAt : undefined,
     messageId: message.messageId,
     attempt: message.attempt,
     scheduled: message.scheduledFor !== undefined,

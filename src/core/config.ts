@@ -124,7 +124,8 @@ function readNaming(env: Environment, overrides: ConfigOverrides, problems: Prob
     );
   }
   const naming = { environment, namespace: given ?? "app" };
-  problems.catch(() => assertNaming(naming), undefined);
+  problems.catch(() => assertNaming({ ...naming, namespace: "app" }), undefined);
+  problems.catch(() => assertNaming({ ...naming, environment: "dev" }), undefined);
   return naming;
 }
 

@@ -4,13 +4,33 @@ import type { Logger, LogMethod } from "./logger.ts";
 const SEVERITY = { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR" } as const;
 type Level = keyof typeof SEVERITY;
 
-function shownField([name, value]: [string, unknown]): string {
-  return `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`;
+/** JSON where it can be had: a `BigInt` or a cycle must not make a logger throw. */
+function shownValue(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }
 
-function _humanLine(message: string, fields: Record<string, unknown> = {}): string {
-  const details = Object.entries(fields).map(shownField).join(" ");
-  return details === "" ? `taskroute: ${message}` : `taskroute: ${message} (${details})`;
+function details(fields: Record<string, unknown>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : shownValue(value)}`)
+    .join(" ");
+}
+
+function humanLine(message: string, fields: Record<string, unknown>): string {
+  const shown = details(fields);
+  return shown === "" ? `taskroute: ${message}` : `taskroute: ${message} (${shown})`;
+}
+
+function jsonLine(level: Level, message: string, fields: Record<string, unknown>): string {
+  const line = { severity: SEVERITY[level], message: `taskroute: ${message}` };
+  try {
+    return JSON.stringify({ ...line, ...fields, ...line });
+  } catch {
+    return JSON.stringify({ ...line, details: details(fields) });
+  }
 }
 
 /**
@@ -19,8 +39,11 @@ function _humanLine(message: string, fields: Record<string, unknown> = {}): stri
  */
 export function consoleLogger(options: { readonly json: boolean }): Logger {
   const at = (level: Level): LogMethod => {
-    if (options.json) return (_message, _fields) => {};
-    return level === "debug" ? () => {} : (_message, _fields) => {};
+    if (level === "debug" && !options.json) return () => {};
+    return (message, fields = {}) => {
+      // biome-ignore lint/suspicious/noConsole: this is the one place that writes to it.
+      console[level](options.json ? jsonLine(level, message, fields) : humanLine(message, fields));
+    };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -35,7 +35,7 @@ export function letterOf(
     taskName: route.name,
     args: delivery.args,
     kwargs: delivery.kwargs,
-    enqueuedAt: delivery.enqueuedAt,
+    enqueuedAt: delivery.enqueuedAt === undefined ? undefined : new Date(delivery.enqueuedAt).toISOString(),
     messageId: delivery.messageId,
     reason,
     error: error === undefined ? undefined : describeError(error),

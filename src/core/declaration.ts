@@ -12,16 +12,22 @@ export interface RouteRef<P extends string, in I> {
   readonly "~in"?: (input: I) => void;
 }
 
-/** Anything that may stand in the list of routes: a `TaskRoute`, or a `TaskContract` of a service that only produces. */
-export interface AnyRoute extends RouteRef<string, never> {
+/**
+ * Anything that may stand in the list of routes: a `TaskRoute`, or a `TaskContract` of a service that only produces. Its
+ * types say nothing from which the compiler could infer those of a route that is made within the list.
+ */
+export interface AnyRoute {
+  readonly path: string;
   /** Last segment of the path. */
   readonly name: string;
   readonly schema: StandardSchemaV1 | undefined;
   readonly settings: RouteSettings;
-  /** The body; absent in a contract. */
-  readonly run?: (payload: never, ctx: never) => unknown;
+  /** The body, a function; absent in a contract. */
+  readonly run?: object;
+  /** Carries the input type; never set. */
+  readonly "~in"?: unknown;
   /** Carries the context type; never set. */
-  readonly "~ctx"?: (context: never) => void;
+  readonly "~ctx"?: unknown;
   /** Carries the result type; never set. */
   readonly "~out"?: unknown;
 }

@@ -10,8 +10,8 @@ export interface Delivery {
   readonly taskName: string;
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
-  /** ISO 8601; `undefined` for ticks of a schedule. */
-  readonly enqueuedAt: string | undefined;
+  /** ISO 8601 as the envelope has it, or milliseconds since the epoch; `undefined` for ticks of a schedule. */
+  readonly enqueuedAt: string | number | undefined;
   /** Id that the transport gave the message. */
   readonly messageId: string;
   /** Which attempt this is, from 1, as far as the transport can tell. */

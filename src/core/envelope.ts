@@ -1,5 +1,4 @@
 import { TasksError } from "./errors.ts";
-import { shown } from "./options.ts";
 
 /**
  * The wire form of one enqueued task. Names and shape are shared with services in other languages, so that each can
@@ -87,7 +86,8 @@ function isTime(value: unknown): value is string {
 export function assertPlain(value: object): void {
   let level: object[] = [value];
   for (let depth = 1; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) throw malformed(`at most ${MAX_DEPTH} levels of nesting`, "more");
+    if (depth > MAX_DEPTH)
+      throw new TasksError("MALFORMED_MESSAGE", `message: expected at most ${MAX_DEPTH} levels of nesting, got more`);
     const next: object[] = [];
     for (const container of level) collectChildren(container, next);
     level = next;
@@ -102,12 +102,22 @@ function collectChildren(container: object, into: object[]): void {
   for (const key in container) {
     const item = (container as Record<string, unknown>)[key];
     if (key === "__proto__" || (key === "constructor" && isObject(item) && Object.hasOwn(item, "prototype"))) {
-      throw malformed("no keys that reach a prototype", key);
+      throw new TasksError("MALFORMED_MESSAGE", `message: expected no keys that reach a prototype, got ${key}`);
     }
     if (typeof item === "object" && item !== null) into.push(item);
   }
 }
 
+/** Names what came only by its kind: the text is logged, and a message may hold anything. */
 function malformed(expected: string, got: unknown): TasksError {
-  return new TasksError("MALFORMED_MESSAGE", `message: expected ${expected}, got ${shown(got)}`);
+  return new TasksError("MALFORMED_MESSAGE", `message: expected ${expected}, got ${kindOf(got)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return "none";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  if (value === "") return "an empty text";
+  return typeof value === "string" ? "another text" : `a ${typeof value}`;
 }

@@ -38,6 +38,15 @@ export interface Hooks {
   finished?(event: FinishedEvent): unknown;
 }
 
+/** Hooks that may be called on their own, since what a service passes may be an instance of a class. */
+export function boundHooks(hooks: Hooks = {}): Hooks {
+  const bound: Hooks = {};
+  if (hooks.enqueued !== undefined) bound.enqueued = hooks.enqueued.bind(hooks);
+  if (hooks.started !== undefined) bound.started = hooks.started.bind(hooks);
+  if (hooks.finished !== undefined) bound.finished = hooks.finished.bind(hooks);
+  return bound;
+}
+
 /** Calls one hook, and logs instead of passing on whatever it throws. */
 export function callHook<E>(hook: ((event: E) => unknown) | undefined, event: E, logger: Logger): void {
   if (hook === undefined) return;

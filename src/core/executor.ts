@@ -42,6 +42,10 @@ export function busy(reason: BusyReason, retryAfter: number = RETRY_AFTER_S): Ou
   return { type: "busy", reason, retryAfter };
 }
 
+function invalidPayload(error: unknown): Outcome {
+  return { type: "rejected", reason: "invalid-payload", error };
+}
+
 type Ended = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: unknown };
 
 /** The one path on which every delivery of every backend is run. */
@@ -100,20 +104,33 @@ export class Executor {
     return outcome;
   }
 
-  async #executeRoute(delivery: Delivery, route: AnyRoute): Promise<Outcome> {
+  #executeRoute(delivery: Delivery, route: AnyRoute): Outcome | Promise<Outcome> {
     if (isSwitchedOff(route, this.#scope.env)) return this.#switchedOff(delivery, route);
     let payload: unknown;
     try {
-      const checked = validatePayload(route, payloadOf(route, delivery.args, delivery.kwargs));
-      payload = isThenable(checked) ? await checked : checked;
+      payload = validatePayload(route, payloadOf(route, delivery.args, delivery.kwargs));
     } catch (error) {
-      return { type: "rejected", reason: "invalid-payload", error };
+      return invalidPayload(error);
     }
+    if (!isThenable(payload)) return this.#runInSlot(delivery, route, payload);
+    return Promise.resolve(payload).then((settled) => this.#runInSlot(delivery, route, settled), invalidPayload);
+  }
+
+  #runInSlot(delivery: Delivery, route: AnyRoute, payload: unknown): Outcome | Promise<Outcome> {
+    // Draining may have begun since the delivery was admitted, while its body was read or checked.
+    if (this.#draining) return busy("draining");
     const slots = this.#slots.get(route);
-    if (slots === undefined) return this.#run(delivery, route, payload, undefined);
+    return slots === undefined
+      ? this.#run(delivery, route, payload, undefined)
+      : this.#waitForSlot(delivery, route, payload, slots);
+  }
+
+  async #waitForSlot(delivery: Delivery, route: AnyRoute, payload: unknown, slots: Slots): Promise<Outcome> {
     const taken = slots.acquire();
     if (!(taken === true || (await taken))) return busy(this.#draining ? "draining" : "no-slot");
-    return this.#run(delivery, route, payload, slots);
+    if (!this.#draining) return this.#run(delivery, route, payload, slots);
+    slots.release();
+    return busy("draining");
   }
 
   async #identified(delivery: Delivery, route: AnyRoute): Promise<Delivery> {
@@ -171,7 +188,7 @@ export class Executor {
     }
     return new Promise((resolve) => {
       run.watch(() => resolve({ ok: false, error: run.abortReason }), leave);
-      work.then(
+      Promise.resolve(work).then(
         (result) => {
           leave();
           resolve({ ok: true, result });

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { AnyRoute } from "./declaration.ts";
-import { isObject } from "./envelope.ts";
+import { assertPlain, isObject } from "./envelope.ts";
 import { TasksError } from "./errors.ts";
 import { shown } from "./options.ts";
 import { isThenable } from "./thenable.ts";
@@ -49,8 +49,20 @@ export function encodePayload(route: AnyRoute, input: unknown): string | Promise
       `payload of "${route.path}": expected an object, got ${shown(arriving)}; wrap the value in one`,
     );
   }
+  assertDeliverable(route, arriving);
   const checked = validatePayload(route, arriving);
   return isThenable(checked) ? Promise.resolve(checked).then(() => text) : text;
+}
+
+/** What every delivery would refuse must not be enqueued. */
+function assertDeliverable(route: AnyRoute, kwargs: object): void {
+  try {
+    assertPlain({ kwargs });
+  } catch (error) {
+    throw new TasksError("INVALID_PAYLOAD", `payload of "${route.path}" in a ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function stringify(route: AnyRoute, input: unknown): string {

@@ -157,11 +157,13 @@ export function readRouteOptions(kind: "TaskRoute" | "TaskContract", given: obje
     );
   }
   const options = given as UncheckedOptions;
-  assertPath(options.path as string);
-  const subject = `${kind} "${options.path}"`;
+  const { path } = options;
+  const subject = typeof path === "string" ? `${kind} "${path}"` : kind;
   const known = kind === "TaskRoute" ? [...CONTRACT_OPTIONS, "run"] : CONTRACT_OPTIONS;
   assertKnownOptions(subject, options, known);
-  const read = new OptionReader(subject, options);
+  const read: OptionReader = new OptionReader(subject, options);
+  if (typeof path !== "string") read.fail("path", 'a text such as "accounts.sendWelcomeEmail"');
+  assertPath(path);
   if (options.payload !== undefined && !isSchema(options.payload)) {
     read.fail(
       "payload",

@@ -19,7 +19,7 @@ export class RunContext implements TaskContext<unknown> {
   readonly enqueue: Enqueue;
   context: unknown = undefined;
   readonly #run: ActiveRun;
-  readonly #enqueuedAt: string | undefined;
+  readonly #enqueuedAt: string | number | undefined;
   readonly #logger: Logger;
 
   constructor(route: AnyRoute, delivery: Delivery, run: ActiveRun, scope: { enqueue: Enqueue; logger: Logger }) {

@@ -9,17 +9,17 @@ import type { DeadLetterSink } from "./dead-letter.ts";
 import { type AnyRoute, bindNaming } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
 import { TasksError } from "./errors.ts";
-import { callHook, type Hooks } from "./events.ts";
+import { boundHooks, callHook, type Hooks } from "./events.ts";
 import { Executor } from "./executor.ts";
 import type { ContextFactory, Middleware } from "./invoke.ts";
 import type { Logger } from "./logger.ts";
-import { assertKnownOptions } from "./options.ts";
+import { assertKnownOptions, OptionReader } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
 import { encodePayload, payloadOf } from "./payload.ts";
 import { Registry } from "./registry.ts";
 import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
-import { tickId } from "./tick.ts";
+import { identifyTick, tickId } from "./tick.ts";
 
 /** Options of `createTasks` that do not depend on the types of its routes. */
 export interface RuntimeOptions {
@@ -63,8 +63,12 @@ const OPTIONS = [
   "env",
 ];
 
+const NO_OPTIONS: EnqueueOptions = Object.freeze({});
+
 /** Seconds after which an enqueued key may be used again, unless said otherwise: as long as Cloud Tasks promises. */
 const DEDUPE_WINDOW_S = 3600;
+/** Seconds that `close` waits: Cloud Run kills 10 s after it asked. */
+const DRAIN_TIMEOUT_S = 8;
 /** Milliseconds that runs get to end after their signals were aborted at `close`. */
 const ABORT_GRACE_MS = 1000;
 
@@ -77,6 +81,8 @@ export class Runtime {
   readonly auth: AuthFactory | undefined;
   readonly executor: Executor;
   readonly #options: RuntimeOptions;
+  readonly #hooks: Hooks;
+  readonly #drainTimeout: number;
   readonly #chooseBackend: (config: Config) => BackendFactory;
   #config: Config | undefined;
   #backend: Backend | undefined;
@@ -99,12 +105,18 @@ export class Runtime {
     this.logger = options.logger ?? consoleLogger({ json: isProduction(this.env) });
     this.auth = options.auth;
     this.#options = options;
+    this.#hooks = boundHooks(options.hooks);
+    this.#drainTimeout = new OptionReader("createTasks", options).number(
+      "drainTimeout",
+      { min: 0, max: 3600, unit: "seconds" },
+      DRAIN_TIMEOUT_S,
+    );
     this.#chooseBackend = chooseBackend;
     this.executor = new Executor({
       registry: this.registry,
       clock: this.clock,
       logger: this.logger,
-      hooks: options.hooks ?? {},
+      hooks: this.#hooks,
       env: this.env,
       context: options.context,
       middleware: options.middleware ?? [],
@@ -175,13 +187,15 @@ export class Runtime {
       outcome: { type: "skipped", reason: "overlap" },
       duration: 0,
     } as const;
-    callHook(this.#options.hooks?.finished, event, this.logger);
+    callHook(this.#hooks.finished, event, this.logger);
   }
 
   /** Validates, names and hands one task to the backend; resolves once the backend has it. */
-  async enqueue<R>(ref: { readonly path: string }, input: unknown, options: EnqueueOptions = {}): Promise<TaskRun<R>> {
-    const task = await this.prepare(ref, input, options);
-    return this.accepted(task, await this.#send(task));
+  async enqueue<R>(ref: { readonly path: string }, input: unknown, options?: EnqueueOptions): Promise<TaskRun<R>> {
+    const prepared = this.prepare(ref, input, options);
+    const task = isThenable(prepared) ? await prepared : prepared;
+    const receipt = this.#send(task);
+    return this.accepted(task, isThenable(receipt) ? await receipt : receipt);
   }
 
   /**
@@ -192,12 +206,12 @@ export class Runtime {
   prepare(
     ref: { readonly path: string },
     input: unknown,
-    options: EnqueueOptions,
+    options: EnqueueOptions = NO_OPTIONS,
   ): OutgoingTask | Promise<OutgoingTask> {
     if (this.#closed)
       throw new TasksError("CLOSED", "enqueue: expected an open client, got a closed one; enqueue before close()");
     const route = this.registry.resolve(ref);
-    if (Object.keys(options).length > 0) assertEnqueueOptions(options, this.backend);
+    if (options !== NO_OPTIONS) assertEnqueueOptions(options, this.backend);
     const payloadJson = encodePayload(route, input);
     if (typeof payloadJson === "string") return this.#outgoing(route, payloadJson, options);
     return payloadJson.then((text) => this.#outgoing(route, text, options));
@@ -218,11 +232,15 @@ export class Runtime {
     };
   }
 
-  async #send(task: OutgoingTask): Promise<Receipt> {
-    try {
-      return await this.backend.send(task);
-    } catch (error) {
+  #send(task: OutgoingTask): Receipt | Promise<Receipt> {
+    const refused = (error: unknown) => {
       throw notAccepted(task, error);
+    };
+    try {
+      const receipt = this.backend.send(task);
+      return isThenable(receipt) ? receipt.catch(refused) : receipt;
+    } catch (error) {
+      return refused(error);
     }
   }
 
@@ -230,13 +248,13 @@ export class Runtime {
   async sendMany(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]> {
     const backend = this.backend;
     if (backend.sendMany !== undefined) return backend.sendMany(tasks);
-    return Promise.allSettled(tasks.map((task) => this.#send(task)));
+    return Promise.allSettled(tasks.map(async (task) => this.#send(task)));
   }
 
   /** The run of a task that the backend has. */
   accepted<R>(task: OutgoingTask, receipt: Receipt): TaskRun<R> {
     const { route } = task;
-    const hook = this.#options.hooks?.enqueued;
+    const hook = this.#hooks.enqueued;
     if (hook !== undefined)
       callHook(
         hook,
@@ -254,11 +272,12 @@ export class Runtime {
     const backend = this.backend;
     if (!backend.capabilities.delay) return false;
     const now = this.clock.now();
+    const { taskId } = delivery.scheduled ? await identifyTick(delivery, route, this.config) : delivery;
     await backend.send({
-      id: delivery.taskId,
+      id: taskId,
       route,
       payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
-      enqueuedAt: delivery.enqueuedAt === undefined ? now : Date.parse(delivery.enqueuedAt),
+      enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),
       runAt: now + seconds * 1000,
       dedupe: undefined,
       priority: undefined,
@@ -274,7 +293,7 @@ export class Runtime {
   }
 
   async #close(): Promise<void> {
-    const left = await this.executor.drain((this.#options.drainTimeout ?? 8) * 1000, ABORT_GRACE_MS);
+    const left = await this.executor.drain(this.#drainTimeout * 1000, ABORT_GRACE_MS);
     if (left > 0)
       this.logger.warn("closed with tasks that ignore their signal; they were not acknowledged", { running: left });
     this.#closed = true;

@@ -1,7 +1,7 @@
 import type { CronExpression } from "cron-parser";
 import { type CronFields, parseCron } from "./cron.ts";
 import { TasksError } from "./errors.ts";
-import { assertTimezone, type WallClock, wallClock } from "./timezone.ts";
+import { assertTimezone, type Showing, type WallClock, wallClock } from "./timezone.ts";
 
 /**
  * The ticks of a cron expression in a time zone: a fixed set of instants, whatever moment one asks from, so that
@@ -85,10 +85,7 @@ class ReadingWalk {
   }
 }
 
-/**
- * Maps readings to ticks. The ticks of a reading lie between `reading - greatest` and `reading - least` offset around it, so
- * each search starts at the one bound and may stop at the other.
- */
+/** Maps readings to ticks. Later readings are first, and last, shown later: that tells each search when to stop. */
 class ZonedSchedule implements Schedule {
   readonly expression: string;
   readonly timezone: string;
@@ -108,29 +105,33 @@ class ZonedSchedule implements Schedule {
 
   next(after: Date): Date {
     const from = this.#instant(after);
-    let reading = from + this.#clock.offsetsAround(from).least;
+    let reading = this.#clock.floorAfter(from);
     let tick = Number.POSITIVE_INFINITY;
+    let showing: Showing;
     do {
       reading = this.#forward.after(reading);
-      for (const instant of this.#ticksOf(reading)) if (instant > from && instant < tick) tick = instant;
-    } while (tick > reading - this.#clock.offsetsAround(reading).greatest);
+      showing = this.#clock.shows(reading);
+      for (const instant of this.#ticksOf(showing)) if (instant > from && instant < tick) tick = instant;
+    } while (tick > showing.first);
     return new Date(tick);
   }
 
   previous(atOrBefore: Date): Date {
     const until = this.#instant(atOrBefore);
-    let reading = until + this.#clock.offsetsAround(until).greatest + 1;
+    let reading = this.#clock.ceilingUntil(until) + 1;
     let tick = Number.NEGATIVE_INFINITY;
+    let showing: Showing;
     do {
       reading = this.#backward.before(reading);
-      for (const instant of this.#ticksOf(reading)) if (instant <= until && instant > tick) tick = instant;
-    } while (tick < reading - this.#clock.offsetsAround(reading).least);
+      showing = this.#clock.shows(reading);
+      for (const instant of this.#ticksOf(showing)) if (instant <= until && instant > tick) tick = instant;
+    } while (tick < showing.last);
     return new Date(tick);
   }
 
-  #ticksOf(reading: number): readonly number[] {
-    const instants = this.#clock.instantsOf(reading);
-    return this.#everyHour ? instants : [instants[0] ?? this.#clock.gapBehind(reading)];
+  #ticksOf({ first, last, skipped }: Showing): readonly number[] {
+    if (!this.#everyHour) return [first];
+    return skipped ? [] : [first, last];
   }
 
   #instant(date: Date): number {

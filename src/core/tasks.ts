@@ -9,8 +9,8 @@ import type { TaskRun } from "./task-run.ts";
 
 /** Type of the input that a route is enqueued with. */
 export type InputOf<T> = T extends { "~in"?: (input: infer I) => void } ? I : never;
-/** Type of what a route's body returns. */
-export type ResultOf<T> = T extends { "~out"?: infer R } ? R : never;
+/** Type of what a route's body returns; `unknown` for a contract, whose body is elsewhere. */
+export type ResultOf<T> = T extends { "~out"?: infer R } ? R : unknown;
 
 /** The context that satisfies every route of a list: the intersection of what each asks for. */
 export type ContextOf<L extends readonly AnyRoute[]> = {
@@ -74,7 +74,7 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
    * @throws TasksError `UNKNOWN_ROUTE` for a route outside the list, `INVALID_PAYLOAD`, `INVALID_OPTION`, `UNSUPPORTED` for
    * an option that the backend cannot honour, `NOT_ACCEPTED` when it did not take the task, `CLOSED`, `INVALID_CONFIG`.
    */
-  async enqueue<T extends Extract<U, { path: P }>, P extends U["path"]>(
+  enqueue<T extends Extract<U, { path: P }>, P extends U["path"]>(
     route: { readonly path: P },
     ...args: PayloadArgs<InputOf<T>>
   ): Promise<TaskRun<ResultOf<T>>> {

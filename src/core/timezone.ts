@@ -15,29 +15,22 @@ const accepted = new Set(["UTC", "GMT"]);
  */
 export function assertTimezone(timezone: string): void {
   if (accepted.has(timezone)) return;
-  const subject = `time zone ${JSON.stringify(timezone)}`;
-  const expected = 'expected an IANA name such as "Europe/London" or "UTC"';
-  if (/^[+-]|\d:\d/.test(timezone)) {
-    throw new TasksError(
-      "INVALID_SCHEDULE",
-      `${subject}: ${expected}, got a UTC offset; name the place whose clocks the schedule follows`,
-    );
-  }
-  const known = ["UTC", "GMT", ...Intl.supportedValuesOf("timeZone")];
-  const respelt = known.find((name) => name !== timezone && name.toLowerCase() === timezone.toLowerCase());
-  if (respelt !== undefined || !isKnown(timezone)) {
-    throw new TasksError(
-      "INVALID_SCHEDULE",
-      `${subject}: ${expected}, got an unknown name${didYouMean(timezone, known)}`,
-    );
-  }
-  if (!timezone.includes("/") && timezone === timezone.toUpperCase()) {
-    throw new TasksError(
-      "INVALID_SCHEDULE",
-      `${subject}: ${expected}, got an abbreviation; name the place whose clocks the schedule follows`,
-    );
+  const problem = timezoneProblem(timezone);
+  if (problem !== undefined) {
+    const expected = 'expected an IANA name such as "Europe/London" or "UTC"';
+    throw new TasksError("INVALID_SCHEDULE", `time zone ${JSON.stringify(timezone)}: ${expected}, got ${problem}`);
   }
   accepted.add(timezone);
+}
+
+function timezoneProblem(timezone: string): string | undefined {
+  const advice = "name the place whose clocks the schedule follows";
+  if (/^[+-]|\d:\d/.test(timezone)) return `a UTC offset; ${advice}`;
+  const known = ["UTC", "GMT", ...Intl.supportedValuesOf("timeZone")];
+  const misspelt = known.some((name) => name !== timezone && name.toLowerCase() === timezone.toLowerCase());
+  if (misspelt || !isKnown(timezone)) return `an unknown name${didYouMean(timezone, known) || `; ${advice}`}`;
+  if (!timezone.includes("/") && timezone === timezone.toUpperCase()) return `an abbreviation; ${advice}`;
+  return undefined;
 }
 
 function isKnown(timezone: string): boolean {
@@ -49,65 +42,79 @@ function isKnown(timezone: string): boolean {
   }
 }
 
-/**
- * The clocks on the walls of one time zone. A *reading* is what they show, written as the UTC time that would read the
- * same, in milliseconds; an *instant* is milliseconds since the epoch; reading = instant + offset.
- *
- * Meant for 1970 and later, where no zone of the tz database changes its offset twice within three days.
- */
-export interface WallClock {
-  /** The least and the greatest offset within a day before and after an instant or reading; equal on all but a few days a year. */
-  offsetsAround(time: number): { readonly least: number; readonly greatest: number };
-  /** When the clocks show a reading, ascending: once; never, when they were put forward past it; twice, when put back. */
-  instantsOf(reading: number): readonly number[];
-  /** The moment at which the clocks were put forward past a reading that they never show. */
-  gapBehind(reading: number): number;
+/** When clocks show one reading. */
+export interface Showing {
+  /** The first moment; the moment of the change when the reading is skipped. */
+  readonly first: number;
+  /** The last moment: later than the first when clocks are put back and show the reading twice. */
+  readonly last: number;
+  /** Whether clocks are put forward past the reading and never show it. */
+  readonly skipped: boolean;
 }
 
-interface Offsets {
+/**
+ * The clocks on the walls of one time zone. A *reading* is what they show, written as the UTC time that reads the same, in
+ * milliseconds; an *instant* is milliseconds since the epoch; reading = instant + offset.
+ *
+ * Meant for 1970 and later, when no zone of the tz database changes its offset twice within three days.
+ */
+export interface WallClock {
+  /** When the clocks show a reading. A later reading is neither first nor last shown earlier. */
+  shows(reading: number): Showing;
+  /** A reading that all readings shown after an instant exceed. */
+  floorAfter(instant: number): number;
+  /** A reading that no reading shown at or before an instant exceeds. */
+  ceilingUntil(instant: number): number;
+}
+
+/** The one change of offset within three days; without one, both offsets are the same and `at` is long past. */
+interface Change {
+  readonly at: number;
   readonly before: number;
   readonly after: number;
-  readonly least: number;
-  readonly greatest: number;
 }
 
 /** The wall clock of a zone that {@link assertTimezone} accepts. */
 export function wallClock(timezone: string): WallClock {
-  const offsetAt = offsetReader(timezone);
-  let cachedDay = Number.NaN;
-  let cached: Offsets = { before: 0, after: 0, least: 0, greatest: 0 };
-
-  /** Both ends lie more than a day away, which no distance between an instant and its reading exceeds. */
-  function around(time: number): Offsets {
-    const day = Math.floor(time / DAY);
-    if (day !== cachedDay) {
-      const before = offsetAt((day - 1) * DAY);
-      const after = offsetAt((day + 2) * DAY);
-      cached = { before, after, least: Math.min(before, after), greatest: Math.max(before, after) };
-      cachedDay = day;
-    }
-    return cached;
-  }
-
+  const changeAround = changeFinder(offsetReader(timezone));
   return {
-    offsetsAround: around,
-    instantsOf(reading) {
-      const { before, after, least, greatest } = around(reading);
-      if (before === after) return [reading - before];
-      return [reading - greatest, reading - least].filter((instant) => instant + offsetAt(instant) === reading);
+    shows(reading) {
+      const { at, before, after } = changeAround(reading);
+      const [early, late] = [reading - before, reading - after];
+      if (early < at) return { first: early, last: late < at ? early : late, skipped: false };
+      if (late >= at) return { first: late, last: late, skipped: false };
+      return { first: at, last: at, skipped: true };
     },
-    gapBehind(reading) {
-      const { least, greatest } = around(reading);
-      let early = reading - greatest;
-      let late = reading - least;
-      const until = offsetAt(late);
-      while (late - early > 1) {
-        const middle = Math.floor((early + late) / 2);
-        if (offsetAt(middle) === until) late = middle;
-        else early = middle;
-      }
-      return late;
+    floorAfter(instant) {
+      const { at, before, after } = changeAround(instant);
+      return instant < at ? Math.min(instant + before, at + after - 1) : instant + after;
     },
+    ceilingUntil(instant) {
+      const { at, before, after } = changeAround(instant);
+      return instant < at ? instant + before : Math.max(instant + after, at + before);
+    },
+  };
+}
+
+/** Finds the change within a day before or after a time, which may be an instant or a reading; remembers the last day asked for. */
+function changeFinder(offsetAt: (instant: number) => number): (time: number) => Change {
+  let rememberedDay = Number.NaN;
+  let remembered: Change = { at: Number.NEGATIVE_INFINITY, before: 0, after: 0 };
+
+  return (time) => {
+    const day = Math.floor(time / DAY);
+    if (day === rememberedDay) return remembered;
+    let [early, late] = [(day - 1) * DAY, (day + 2) * DAY];
+    const [before, after] = [offsetAt(early), offsetAt(late)];
+    if (before === after) late = Number.NEGATIVE_INFINITY;
+    while (late - early > 1) {
+      const middle = Math.floor((early + late) / 2);
+      if (offsetAt(middle) === before) early = middle;
+      else late = middle;
+    }
+    rememberedDay = day;
+    remembered = { at: late, before, after };
+    return remembered;
   };
 }
 

@@ -5,20 +5,38 @@ import { Heap } from "./heap.ts";
 interface Timer {
   readonly at: number;
   readonly callback: () => void;
-  cancelled: boolean;
+  state: "waiting" | "cancelled" | "fired";
 }
 
 /** Cancelled timers are swept out once there are this many of them, and more of them than of others. */
 const SWEEP_AT = 256;
 
-/** Lets promises and immediates that are due run, so that what a timer set off has happened before time moves on. */
+/** Turns of the event loop after which time moves on even though something sets immediates without end. */
+const LONGEST_SETTLING = 100_000;
+
+/** Clocks that move at the same time wait together: each would take the other's waiting for work that is left. */
+let settling: Promise<void> | undefined;
+
+/**
+ * Lets promises and immediates run until none are left, so that what a timer set off has happened before time moves on.
+ * Input and output is not waited for.
+ */
 function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  settling ??= runOut();
+  return settling;
+}
+
+async function runOut(): Promise<void> {
+  for (let turns = 0; turns < LONGEST_SETTLING; turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!process.getActiveResourcesInfo().includes("Immediate")) break;
+  }
+  settling = undefined;
 }
 
 /**
- * Time that only moves when told to. Timers fire in order, each at its own moment, and what they set off runs before the
- * next one fires.
+ * Time that only moves when told to. Timers fire in order, each at its own moment, and what they set off in this process
+ * runs before the next one fires: promises and immediates, but not input and output, which keeps to the machine's time.
  */
 export class VirtualClock implements Clock {
   #now: number;
@@ -36,22 +54,22 @@ export class VirtualClock implements Clock {
 
   /** Timers that have not fired and were not cancelled. */
   get pending(): number {
-    return this.#timers.count((timer) => !timer.cancelled);
+    return this.#timers.count((timer) => timer.state === "waiting");
   }
 
   setTimeout(callback: () => void, ms: number): TimerHandle {
-    const timer: Timer = { at: this.#now + Math.max(ms, 0), callback, cancelled: false };
+    const timer: Timer = { at: this.#now + Math.max(ms, 0), callback, state: "waiting" };
     this.#timers.push(timer.at, timer);
     return timer as TimerHandle;
   }
 
   clearTimeout(handle: TimerHandle | undefined): void {
     const timer = handle as Timer | undefined;
-    if (timer === undefined || timer.cancelled) return;
-    timer.cancelled = true;
+    if (timer?.state !== "waiting") return;
+    timer.state = "cancelled";
     this.#cancelled += 1;
     if (this.#cancelled >= SWEEP_AT && this.#cancelled * 2 > this.#timers.size) {
-      this.#timers.retain((kept) => !kept.cancelled);
+      this.#timers.retain((kept) => kept.state === "waiting");
       this.#cancelled = 0;
     }
   }
@@ -77,12 +95,17 @@ export class VirtualClock implements Clock {
     await settle();
     while ((this.#timers.peekKey ?? Number.POSITIVE_INFINITY) <= target) {
       const timer = this.#timers.pop() as Timer;
-      if (timer.cancelled) continue;
-      this.#now = timer.at;
+      if (timer.state === "cancelled") {
+        this.#cancelled -= 1;
+        continue;
+      }
+      timer.state = "fired";
+      // Never back, should something that a timer set off have moved time itself.
+      this.#now = Math.max(this.#now, timer.at);
       timer.callback();
       await settle();
     }
-    this.#now = target;
+    this.#now = Math.max(this.#now, target);
   }
 }
 

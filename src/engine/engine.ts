@@ -1,19 +1,23 @@
 import type { OutgoingTask, Receipt } from "../core/backend.ts";
-import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "../core/clock.ts";
-import { describeError } from "../core/dead-letter.ts";
+import type { Clock } from "../core/clock.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { SCHEDULED_PREFIX } from "../core/envelope.ts";
+import { TasksError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { isSettled, type Outcome } from "../core/outcome.ts";
+import { Alarm } from "./alarm.ts";
 import { DedupeKeys } from "./dedupe.ts";
-import { Fifo } from "./fifo.ts";
-import { Heap } from "./heap.ts";
-import { Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
 import { Message } from "./message.ts";
-import { ParkedLetters } from "./parked.ts";
+import { ParkedLetters, undeliverable } from "./parked.ts";
 
-/** Deliveries started in a row before the event loop gets a turn, so that a full queue does not starve sockets. */
+/** Deliveries started in one turn of the event loop, so that a full queue does not starve sockets. */
 const TURN = 256;
+/** Pub/Sub waits this long at least before it pushes again to an endpoint that sent a message back; seconds. */
+const SHORTEST_PUSH_BACKOFF = 0.1;
+/** What becomes of messages that are still waiting when the engine is closed. */
+const ABANDONED: Outcome = { type: "busy", reason: "draining", retryAfter: 0 };
 
 /** Who the engine delivers to, and for. */
 export interface EngineHost {
@@ -28,42 +32,50 @@ export interface EngineHost {
 /** Settings of an engine. */
 export interface EngineOptions {
   readonly clock: Clock;
-  /** Deliveries in flight at once, all routes together. Default 100. */
-  readonly maxInFlight?: number;
+  /** Deliveries in flight at once, all routes together; a whole number of 1 or more. Default 100. */
+  readonly maxInFlight?: number | undefined;
+}
+
+function assertMaxInFlight(value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new TasksError(
+    "INVALID_OPTION",
+    `engine: expected maxInFlight to be a whole number of 1 or more, got ${value}`,
+  );
 }
 
 /**
  * The local queue, with the semantics of the cloud: retries with back-off, delays, dedupe keys, dead letters, per-route
  * concurrency and rate. It knows nothing of how a message is delivered.
  *
- * Work starts on its own as soon as something is due; there is no polling, and one timer for all that waits.
+ * Work starts on its own, in the turn of the event loop after it fell due; there is no polling, and one timer for all that
+ * waits for a moment.
  */
 export class Engine {
   readonly #clock: Clock;
-  readonly #maxInFlight: number;
+  readonly #lanes: Lanes;
   #host: EngineHost;
-  readonly #lanes = new Map<string, Lane>();
-  /** Lanes with something ready that may be looked at, each at most once. */
-  readonly #listed = new Fifo<Lane>();
-  readonly #delayed = new Heap<Message>();
+  readonly #delayed: Alarm<Message>;
   readonly #keys = new DedupeKeys<Message>();
   readonly deadLetters: ParkedLetters;
-  #wakeAt = Number.POSITIVE_INFINITY;
-  #timer: TimerHandle | undefined;
   #pumping = false;
-  #inFlight = 0;
   #unfinished = 0;
-  #published = 0;
+  #lastMessageId: number;
   #closed = false;
-  #idle: (() => void)[] = [];
+  #waitingForIdle: (() => void)[] = [];
+  #waitingForQuiet: (() => void)[] = [];
 
+  /** @throws TasksError `INVALID_OPTION`. */
   constructor(host: EngineHost, options: EngineOptions) {
     this.#clock = options.clock;
-    this.#maxInFlight = options.maxInFlight ?? 100;
+    this.#lanes = new Lanes(assertMaxInFlight(options.maxInFlight ?? 100));
+    this.#delayed = new Alarm(this.#clock, (message) => this.#offer(message));
     this.#host = host;
+    // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
+    this.#lastMessageId = this.#clock.now() * 1000;
     this.deadLetters = new ParkedLetters({
       clock: this.#clock,
-      route: (path) => this.#lanes.get(path)?.route,
+      route: (path) => this.#lanes.route(path),
       publish: (task) => this.#accept(task, this.#clock.now()),
     });
     this.attach(host);
@@ -72,11 +84,7 @@ export class Engine {
   /** Delivers to another host from now on: the same routes, evaluated anew by a hot reload. What waits stays. */
   attach(host: EngineHost): void {
     this.#host = host;
-    for (const route of host.routes) {
-      const lane = this.#lanes.get(route.path);
-      if (lane === undefined) this.#lanes.set(route.path, new Lane(route));
-      else lane.route = route;
-    }
+    for (const route of host.routes) this.#lanes.of(route).route = route;
   }
 
   /** The host that is delivered to. */
@@ -91,10 +99,14 @@ export class Engine {
 
   /** Messages in flight. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#lanes.taken;
   }
 
-  /** Takes a task, unless its dedupe key is held. */
+  /**
+   * Takes a task, unless its dedupe key is held.
+   *
+   * @throws TasksError `CLOSED`.
+   */
   publish(task: OutgoingTask): Receipt {
     const now = this.#clock.now();
     if (task.dedupe === undefined) return this.#accept(task, now);
@@ -108,7 +120,8 @@ export class Engine {
 
   /** Sends a schedule's message, unless the one before it is unfinished and may not overlap. */
   publishTick(route: AnyRoute, tick: Date): void {
-    const lane = this.#laneOf(route);
+    if (this.#closed) return;
+    const lane = this.#lanes.of(route);
     if (lane.ticks > 0 && route.settings.overlap !== "allow") {
       this.#host.skipped(route, tick);
       return;
@@ -116,7 +129,8 @@ export class Engine {
     lane.ticks += 1;
     const now = this.#clock.now();
     const task: OutgoingTask = {
-      id: `${SCHEDULED_PREFIX}${route.name}`,
+      // Seen only in the dead letter of a tick that nobody could take, where it must differ from tick to tick.
+      id: `${SCHEDULED_PREFIX}${route.name}-${tick.toISOString().replace(/[-:]|\.\d+/g, "")}`,
       route,
       payloadJson: JSON.stringify(route.settings.schedulePayload),
       enqueuedAt: now,
@@ -131,83 +145,78 @@ export class Engine {
   /** Resolves once nothing is unfinished. */
   whenIdle(): Promise<void> {
     if (this.#unfinished === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    return new Promise((resolve) => this.#waitingForIdle.push(resolve));
   }
 
-  /** Stops delivering. What is in flight may finish; what waits is left where it is. */
+  /** Resolves once nothing is in flight. */
+  whenQuiet(): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForQuiet.push(resolve));
+  }
+
+  /**
+   * Stops delivering and takes no more tasks. What is in flight may finish; what waits is given up: it still counts as
+   * `unfinished`, and whoever waits for its outcome is told that there will be none (`busy`, `draining`).
+   */
   close(): void {
     this.#closed = true;
-    this.#clock.clearTimeout(this.#timer);
-    for (const lane of this.#lanes.values()) this.#clock.clearTimeout(lane.timer);
+    for (const lane of this.#lanes.all()) {
+      this.#clock.clearTimeout(lane.timer);
+      while (lane.ready.size > 0) lane.ready.shift()?.finish(ABANDONED);
+    }
+    for (const message of this.#delayed.clear()) message.finish(ABANDONED);
   }
 
   #accept(task: OutgoingTask, now: number, tick?: Date): Message {
-    this.#published += 1;
-    const message = new Message(task, String(this.#published), now, tick);
+    if (this.#closed)
+      throw new TasksError("CLOSED", "enqueue: expected an open backend, got a closed one; enqueue before close()");
+    this.#lastMessageId += 1;
+    const message = new Message(task, String(this.#lastMessageId), now, tick);
     this.#unfinished += 1;
-    if (task.runAt !== undefined && task.runAt > now) this.#delay(message, task.runAt);
+    if (task.runAt !== undefined && task.runAt > now) this.#delayed.set(task.runAt, message);
     else this.#offer(message);
     return message;
   }
 
-  #laneOf(route: AnyRoute): Lane {
-    let lane = this.#lanes.get(route.path);
-    if (lane === undefined) {
-      lane = new Lane(route);
-      this.#lanes.set(route.path, lane);
-    }
-    return lane;
-  }
-
   #offer(message: Message): void {
-    const lane = this.#laneOf(message.task.route);
+    const lane = this.#lanes.of(message.task.route);
     lane.ready.push(message);
-    this.#list(lane);
+    this.#enlist(lane);
   }
 
-  #list(lane: Lane): void {
-    if (lane.listed || lane.ready.size === 0 || lane.inFlight >= lane.maxConcurrent) return;
-    lane.listed = true;
-    this.#listed.push(lane);
+  #enlist(lane: Lane): void {
+    this.#lanes.enlist(lane);
     this.#pumpSoon();
   }
 
   #pumpSoon(): void {
-    if (this.#pumping || this.#closed || this.#inFlight >= this.#maxInFlight) return;
+    if (this.#pumping || this.#closed || !this.#lanes.hasNext) return;
     this.#pumping = true;
-    queueMicrotask(() => this.#pump());
+    setImmediate(() => this.#pump());
   }
 
   #pump(): void {
     this.#pumping = false;
-    for (let started = 0; !this.#closed && this.#inFlight < this.#maxInFlight; started++) {
-      if (started === TURN) {
-        this.#pumping = true;
-        setImmediate(() => this.#pump());
-        return;
-      }
-      const lane = this.#listed.shift();
+    for (let looks = 0; looks < TURN && !this.#closed; looks++) {
+      const lane = this.#lanes.next();
       if (lane === undefined) return;
-      lane.listed = false;
       this.#startOne(lane);
     }
+    this.#pumpSoon();
   }
 
   #startOne(lane: Lane): void {
-    const now = this.#clock.now();
-    const wait = lane.takeToken(now);
+    const wait = lane.takeToken(this.#clock.now());
     if (wait > 0) {
-      lane.listed = true;
       lane.timer = this.#clock.setTimeout(() => {
-        lane.listed = false;
-        this.#list(lane);
+        lane.timer = undefined;
+        this.#enlist(lane);
       }, wait);
       return;
     }
     const message = lane.ready.shift() as Message;
-    lane.inFlight += 1;
-    this.#inFlight += 1;
-    this.#list(lane);
+    this.#lanes.enter(lane);
+    this.#lanes.enlist(lane);
     this.#host.deliver(message).then(
       (outcome) => this.#settle(lane, message, outcome),
       (error: unknown) => this.#settle(lane, message, { type: "failed", error, retryAfter: undefined }),
@@ -215,19 +224,19 @@ export class Engine {
   }
 
   #settle(lane: Lane, message: Message, outcome: Outcome): void {
-    lane.inFlight -= 1;
-    this.#inFlight -= 1;
+    this.#lanes.leave(lane);
     if (isSettled(outcome)) this.#finish(lane, message, outcome);
     else this.#nack(lane, message, outcome);
-    this.#list(lane);
-    if (this.#listed.size > 0) this.#pumpSoon();
+    this.#enlist(lane);
+    if (this.inFlight === 0) this.#waitingForQuiet = released(this.#waitingForQuiet);
   }
 
   #nack(lane: Lane, message: Message, outcome: Outcome): void {
     let seconds: number;
     if (outcome.type === "busy" || outcome.type === "denied") {
       message.sentBack += 1;
-      seconds = outcome.type === "busy" ? outcome.retryAfter : lane.backoff(message.sentBack);
+      const wanted = outcome.type === "busy" ? outcome.retryAfter : lane.backoff(message.sentBack);
+      seconds = Math.max(wanted, SHORTEST_PUSH_BACKOFF);
     } else {
       if (outcome.type === "failed") message.failures += 1;
       else message.rejections += 1;
@@ -238,31 +247,19 @@ export class Engine {
       }
       seconds = outcome.type === "failed" ? (outcome.retryAfter ?? lane.backoff(nacks)) : lane.backoff(nacks);
     }
-    if (seconds > 0) this.#delay(message, this.#clock.now() + seconds * 1000);
+    if (this.#closed) message.finish(ABANDONED);
+    else if (seconds > 0) this.#delayed.set(this.#clock.now() + seconds * 1000, message);
     else this.#offer(message);
   }
 
   /** What a dead-letter policy does: nobody could take the message, so it is kept aside. */
   #giveUp(lane: Lane, message: Message, outcome: Outcome): void {
-    const { task } = message;
-    const error = "error" in outcome && outcome.error !== undefined ? describeError(outcome.error) : outcome.type;
-    this.deadLetters.park({
-      taskId: task.id,
-      path: task.route.path,
-      taskName: task.route.name,
-      args: [],
-      kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
-      enqueuedAt: new Date(task.enqueuedAt).toISOString(),
-      messageId: message.messageId,
-      reason: "undeliverable",
-      error,
-      attempts: message.failures,
-      parkedAt: this.#clock.now(),
-    });
+    const letter = undeliverable(message, outcome, this.#clock.now());
+    this.deadLetters.park(letter);
     this.#host.logger.error("a message could not be delivered and was parked as a dead letter", {
-      task: task.route.path,
-      taskId: task.id,
-      error,
+      task: letter.path,
+      taskId: letter.taskId,
+      error: letter.error,
     });
     this.#finish(lane, message, outcome);
   }
@@ -271,30 +268,12 @@ export class Engine {
     if (message.scheduledFor !== undefined) lane.ticks -= 1;
     this.#unfinished -= 1;
     message.finish(outcome);
-    if (this.#unfinished > 0) return;
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const resolve of idle) resolve();
+    if (this.#unfinished === 0) this.#waitingForIdle = released(this.#waitingForIdle);
   }
+}
 
-  #delay(message: Message, until: number): void {
-    this.#delayed.push(until, message);
-    this.#arm();
-  }
-
-  /** One timer, for whatever is due first. */
-  #arm(): void {
-    const first = this.#delayed.peekKey ?? Number.POSITIVE_INFINITY;
-    if (this.#closed || first >= this.#wakeAt) return;
-    this.#clock.clearTimeout(this.#timer);
-    this.#wakeAt = first;
-    this.#timer = this.#clock.setTimeout(() => this.#wake(), Math.min(first - this.#clock.now(), LONGEST_TIMEOUT));
-  }
-
-  #wake(): void {
-    this.#wakeAt = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
-    while ((this.#delayed.peekKey ?? Number.POSITIVE_INFINITY) <= now) this.#offer(this.#delayed.pop() as Message);
-    this.#arm();
-  }
+/** Resolves those who wait, and leaves nobody waiting. */
+function released(waiting: readonly (() => void)[]): (() => void)[] {
+  for (const resolve of waiting) resolve();
+  return [];
 }

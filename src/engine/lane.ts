@@ -14,9 +14,7 @@ export class Lane {
   inFlight = 0;
   /** Unfinished messages that a schedule sent, for overlap. */
   ticks = 0;
-  /** Whether the lane stands in the engine's list of lanes to look at. */
-  listed = false;
-  /** Wakes the lane when its rate limit has room again. */
+  /** Wakes the lane when its rate limit has room again; set while it waits for that. */
   timer: TimerHandle | undefined;
   #tokens: number;
   #filledAt = 0;
@@ -26,8 +24,13 @@ export class Lane {
     this.#tokens = this.#burst;
   }
 
+  /** Whether something waits that the lane's own limits let through. */
+  get canStart(): boolean {
+    return this.ready.size > 0 && this.timer === undefined && this.inFlight < this.#maxConcurrent;
+  }
+
   /** Deliveries at once. */
-  get maxConcurrent(): number {
+  get #maxConcurrent(): number {
     const { queue, maxConcurrency } = this.route.settings;
     return Math.min(queue.maxConcurrent ?? Number.POSITIVE_INFINITY, maxConcurrency ?? Number.POSITIVE_INFINITY);
   }
@@ -40,7 +43,9 @@ export class Lane {
   takeToken(now: number): number {
     const rate = this.route.settings.queue.ratePerSecond;
     if (rate === undefined) return 0;
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) * rate) / 1000);
+    // A clock that was set back must not take tokens away.
+    const elapsed = Math.max(now - this.#filledAt, 0);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsed * rate) / 1000);
     this.#filledAt = now;
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
@@ -63,9 +68,10 @@ export class Lane {
 
   /**
    * Nacks after which the transport itself gives up: a backstop with room above the attempts that count. Pub/Sub takes
-   * 5–100 as `maxDeliveryAttempts`.
+   * 5–100 as `maxDeliveryAttempts`; a queue of Cloud Tasks has no such bounds.
    */
   get maxDeliveries(): number {
-    return Math.min(100, Math.max(5, 5 * this.route.settings.maxAttempts));
+    const { maxAttempts, via } = this.route.settings;
+    return via === "cloud-tasks" ? maxAttempts + 5 : Math.min(100, Math.max(5, 5 * maxAttempts));
   }
 }

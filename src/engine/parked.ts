@@ -1,8 +1,10 @@
 import type { OutgoingTask } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
-import type { DeadLetter, DeadLetterBox } from "../core/dead-letter.ts";
+import { type DeadLetter, type DeadLetterBox, describeError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
+import type { Outcome } from "../core/outcome.ts";
 import { payloadOf } from "../core/payload.ts";
+import type { Message } from "./message.ts";
 
 /** What redriving needs. */
 export interface ParkedLettersOptions {
@@ -27,7 +29,8 @@ export class ParkedLetters implements DeadLetterBox {
   }
 
   async list(): Promise<readonly DeadLetter[]> {
-    return [...this.#letters.values()];
+    // A letter whose redrive failed stands behind younger ones.
+    return [...this.#letters.values()].sort((a, b) => a.parkedAt - b.parkedAt);
   }
 
   async redrive(taskId: string): Promise<boolean> {
@@ -60,5 +63,24 @@ function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask
     dedupe: undefined,
     priority: undefined,
     carriedAttempts: 0,
+  };
+}
+
+/** What a dead-letter policy does: the letter of a message that nobody could take, after its last `outcome`. */
+export function undeliverable(message: Message, outcome: Outcome, parkedAt: number): DeadLetter {
+  const { task, messageId } = message;
+  const error = "error" in outcome ? outcome.error : undefined;
+  return {
+    taskId: task.id,
+    path: task.route.path,
+    taskName: task.route.name,
+    args: [],
+    kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
+    enqueuedAt: message.scheduledFor === undefined ? new Date(task.enqueuedAt).toISOString() : undefined,
+    messageId,
+    reason: "undeliverable",
+    error: error === undefined ? outcome.type : describeError(error),
+    attempts: message.failures,
+    parkedAt,
   };
 }

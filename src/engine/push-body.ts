@@ -23,7 +23,7 @@ export function pushBody(message: Message, subscription: string): string {
   return JSON.stringify({
     deliveryAttempt: message.delivery,
     message: {
-      attributes: carriedAttributes(message),
+      ...carriedAttributes(message),
       data: Buffer.from(envelope).toString("base64"),
       messageId,
       message_id: messageId,
@@ -38,7 +38,7 @@ export function pushBody(message: Message, subscription: string): string {
  * Pub/Sub's count takes in deliveries that were merely sent back; the difference to the attempts that count travels as
  * an attribute, as it does for a task that is created anew.
  */
-function carriedAttributes(message: Message): Record<string, string> {
+function carriedAttributes(message: Message): { readonly attributes?: Readonly<Record<string, string>> } {
   const carried = message.attempt - message.delivery;
-  return carried === 0 ? {} : { [CARRIED_ATTEMPTS]: String(carried) };
+  return carried === 0 ? {} : { attributes: { [CARRIED_ATTEMPTS]: String(carried) } };
 }

@@ -1,76 +1,98 @@
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import type { Clock } from "../core/clock.ts";
+import { TasksError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 
 /** Statuses with which an endpoint acknowledges a push; every other one is a nack. https://cloud.google.com/pubsub/docs/push#receive_push */
 const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
+const PROCESSING = 102;
+/** Errors with which no connection came about, so that nothing can have run. */
+const UNREACHABLE: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
 /** An endpoint that cannot be reached is tried again after 100 ms, doubling up to 60 s: Pub/Sub's own push back-off. */
 const FIRST_PUSH_BACKOFF_S = 0.1;
 const LONGEST_PUSH_BACKOFF_S = 60;
 
+const ACKNOWLEDGED: Outcome = { type: "done", result: undefined };
+
 /** One push. */
 export interface Push {
-  readonly url: URL;
   readonly body: string;
   readonly token: string;
   /** Milliseconds until the push counts as unanswered. */
   readonly timeout: number;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly retryAfter: number | undefined;
-}
-
-/** Posts push requests over kept-alive connections, and reads the answers as Pub/Sub does. */
+/** Posts push requests to one URL over kept-alive connections, and reads the answers as Pub/Sub does. */
 export class PushClient {
-  #unreachable = 0;
+  readonly #url: URL;
+  readonly #clock: Clock;
   readonly #sockets: Promise<Sockets>;
+  /** Rounds of pushes in a row that found nobody. */
+  #refusals = 0;
+  #agent: Agent | undefined;
+  #closed = false;
 
-  constructor(url: URL) {
+  constructor(url: URL, clock: Clock) {
+    this.#url = url;
+    this.#clock = clock;
     this.#sockets = openSockets(url);
   }
 
   /** Posts, and tells what the answer means. Never rejects. */
   async push(push: Push): Promise<Outcome> {
     const { request, agent } = await this.#sockets;
+    if (this.#closed) return { type: "busy", reason: "draining", retryAfter: 0 };
+    this.#agent = agent;
+    const refusals = this.#refusals;
     return new Promise((resolve) => {
-      const outgoing = request(
-        push.url,
-        { method: "POST", agent, headers: headersOf(push), signal: AbortSignal.timeout(push.timeout) },
-        (response) => {
-          this.#unreachable = 0;
-          response.resume();
-          response.on("end", () => resolve(outcomeOf(answerOf(response))));
-          response.on("error", (error) => resolve(this.#broken(error)));
-        },
-      );
-      outgoing.on("error", (error) => resolve(this.#broken(error)));
+      const outgoing = request(this.#url, { method: "POST", agent, headers: headersOf(push) });
+      const deadline = this.#clock.setTimeout(() => outgoing.destroy(unanswered(push)), push.timeout);
+      const settle = (outcome: Outcome) => {
+        this.#clock.clearTimeout(deadline);
+        resolve(outcome);
+      };
+      const broken = (error: Error) => settle(this.#broken(error, refusals));
+      outgoing.on("response", (response) => {
+        this.#refusals = 0;
+        response.resume();
+        response.on("end", () => settle(outcomeOf(response)));
+        response.on("error", broken);
+      });
+      outgoing.on("information", ({ statusCode }) => {
+        // HTTP lets a further answer follow; the deadline still ends the request if none does.
+        if (statusCode === PROCESSING) resolve(ACKNOWLEDGED);
+      });
+      outgoing.on("error", broken);
       outgoing.end(push.body);
     });
   }
 
-  #broken(error: Error): Outcome {
+  /** What a push without a whole answer comes to. Pushes that were under way together make one round. */
+  #broken(error: Error, refusals: number): Outcome {
     // The deadline passed, or the connection broke under way: the task may have run.
-    if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED")
+    if (!UNREACHABLE.has((error as NodeJS.ErrnoException).code))
       return { type: "failed", error, retryAfter: undefined };
-    const retryAfter = Math.min(LONGEST_PUSH_BACKOFF_S, FIRST_PUSH_BACKOFF_S * 2 ** this.#unreachable);
-    this.#unreachable += 1;
+    this.#refusals = Math.max(this.#refusals, refusals + 1);
+    const retryAfter = Math.min(LONGEST_PUSH_BACKOFF_S, FIRST_PUSH_BACKOFF_S * 2 ** refusals);
     return { type: "busy", reason: "not-ready", retryAfter };
   }
 
-  /** Closes idle connections. */
-  async close(): Promise<void> {
-    (await this.#sockets).agent.destroy();
+  /** Posts nothing more, and closes every connection, in use or not. */
+  close(): void {
+    this.#closed = true;
+    this.#agent?.destroy();
   }
 }
 
 interface Sockets {
-  readonly request: (
-    url: URL,
-    options: RequestOptions,
-    answered: (response: IncomingMessage) => void,
-  ) => import("node:http").ClientRequest;
-  readonly agent: import("node:http").Agent;
+  readonly request: (url: URL, options: RequestOptions) => ClientRequest;
+  readonly agent: Agent;
 }
 
 /** Loaded late: a process that never pushes does not pay for it. */
@@ -90,16 +112,17 @@ function headersOf(push: Push): Record<string, string | number> {
   };
 }
 
-function answerOf(response: IncomingMessage): Answer {
-  const seconds = Number(response.headers["retry-after"]);
-  return {
-    status: response.statusCode ?? 0,
-    retryAfter: Number.isFinite(seconds) && seconds > 0 ? seconds : undefined,
-  };
+function unanswered({ timeout }: Push): TasksError {
+  return new TasksError(
+    "TIMEOUT",
+    `push: expected an answer within the ack deadline of ${timeout / 1000} s, got none; raise ackDeadline or answer sooner`,
+  );
 }
 
-function outcomeOf({ status, retryAfter }: Answer): Outcome {
-  if (ACKNOWLEDGING.has(status)) return { type: "done", result: undefined };
+function outcomeOf({ statusCode: status = 0, headers }: IncomingMessage): Outcome {
+  if (ACKNOWLEDGING.has(status)) return ACKNOWLEDGED;
+  const seconds = Number(headers["retry-after"]);
+  const retryAfter = seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
   if (status === 429 || status === 409) return { type: "busy", reason: "task-busy", retryAfter: retryAfter ?? 1 };
   if (status === 403 || status === 401) return { type: "denied", detail: `the endpoint answered ${status}` };
   if (status === 400) return { type: "rejected", reason: "malformed", error: new Error("the endpoint answered 400") };

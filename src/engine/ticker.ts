@@ -35,8 +35,10 @@ export class Ticker {
 
   async #begin(route: AnyRoute): Promise<void> {
     try {
+      // Taken before the wait below, in which a tick may pass.
+      const begin = new Date(this.#options.clock.now());
       const schedule = await scheduleOf(route);
-      this.#wait(route, schedule, schedule.next(new Date(this.#options.clock.now())));
+      this.#wait(route, schedule, schedule.next(begin));
     } catch (error) {
       this.#options.logger.error("a schedule could not be started", { task: route.path, error: describeError(error) });
     }

@@ -6,10 +6,9 @@ import { oidc } from "./oidc.ts";
 import { sharedSecret } from "./shared-secret.ts";
 
 /** What the environment asks for where nothing was said in code; production without any of it fails closed in `oidc`. */
-function fromEnvironment({ config }: Runtime): AuthFactory {
+function fromEnvironment({ config }: Runtime): AuthFactory | undefined {
   if (config.pushSecrets.length > 0) return sharedSecret(config.pushSecrets);
-  if (config.production || config.serviceAccounts.length > 0) return oidc();
-  return noAuth();
+  return config.production || config.serviceAccounts.length > 0 ? oidc() : undefined;
 }
 
 /** Accepts what the local engine of this process signs, and else what was configured. */
@@ -46,7 +45,7 @@ export function authenticatorOf(runtime: Runtime, chosen: AuthFactory | undefine
     now: Date.now,
     logger,
   };
-  const named = chosen ?? runtime.auth;
-  if (trust === undefined) return (named ?? fromEnvironment(runtime))(scope);
-  return trusting(trust, named?.(scope), scope);
+  const configured = chosen ?? runtime.auth ?? fromEnvironment(runtime);
+  if (trust === undefined) return (configured ?? noAuth())(scope);
+  return trusting(trust, configured?.(scope), scope);
 }

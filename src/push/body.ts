@@ -13,6 +13,16 @@ export class BodyTooLarge extends Error {
   }
 }
 
+/**
+ * Holds raw bytes or text that an adapter got from a framework, with a limit of the framework's own, against the limit.
+ *
+ * @throws BodyTooLarge beyond it. Text counts in characters, of which there are never more than bytes.
+ */
+export function assertWithin(body: BodyContent, limit: number): void {
+  const length = typeof body === "string" || body instanceof Uint8Array ? body.length : 0;
+  if (length > limit) throw new BodyTooLarge(limit);
+}
+
 function malformed(text: string): TasksError {
   return new TasksError("MALFORMED_MESSAGE", text);
 }
@@ -39,7 +49,7 @@ function parse(text: string, subject: string): unknown {
  */
 export function parseBody(body: BodyContent): unknown {
   if (body === null || body === undefined) return undefined;
-  if (typeof body === "object" && !(body instanceof Uint8Array)) return body;
+  if (typeof body !== "string" && !(body instanceof Uint8Array)) return body;
   const text = typeof body === "string" ? body : textOf(body, "body");
   return text.trim() === "" ? undefined : parse(text, "body");
 }
@@ -53,9 +63,10 @@ export function parseData(data: unknown): unknown {
   if (data === undefined || data === null || data === "") return undefined;
   if (typeof data !== "string") throw malformed("message data: expected base64 text, got something else");
   const bytes = Buffer.from(data, "base64");
-  // Node skips what is not base64 and decodes the rest: then the lengths do not agree.
+  // Node skips what is not base64 and decodes the rest: then the lengths do not agree. One character alone encodes nothing.
   const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;
-  if (bytes.length !== Math.floor(((data.length - padding) * 3) / 4))
+  const length = data.length - padding;
+  if (length % 4 === 1 || bytes.length !== Math.floor((length * 3) / 4))
     throw malformed("message data: expected base64, got other characters");
   return parse(textOf(bytes, "message data"), "message data");
 }

@@ -15,10 +15,12 @@ interface Unwrapped {
   readonly content: unknown;
 }
 
+/** Headers decide first: whatever comes with them is content, and content may well have a `message` of its own. */
 function unwrap(body: BodyContent, header: HeaderLookup): Unwrapped {
   const parsed = parseBody(body);
-  if (isWrapped(parsed)) return { message: wrappedMessage(parsed), content: parseData(parsed.message.data) };
-  return { message: dispatchedTask(header) ?? scheduledCall(header) ?? unwrappedMessage(header), content: parsed };
+  const message = dispatchedTask(header) ?? scheduledCall(header) ?? unwrappedMessage(header);
+  if (message !== undefined || !isWrapped(parsed)) return { message, content: parsed };
+  return { message: wrappedMessage(parsed), content: parseData(parsed.message.data) };
 }
 
 function anonymous(messageId: string): TransportMessage {

@@ -3,7 +3,7 @@ import { isBuilding } from "../core/config.ts";
 import { describeError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import type { Delivery } from "../core/delivery.ts";
-import { TasksError } from "../core/errors.ts";
+import { isTasksError, TasksError } from "../core/errors.ts";
 import { busy } from "../core/executor.ts";
 import { assertKnownOptions, shown } from "../core/options.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -11,7 +11,7 @@ import type { Runtime } from "../core/runtime.ts";
 import type { AnyTasks } from "../core/tasks.ts";
 import { isThenable } from "../core/thenable.ts";
 import { authenticatorOf } from "./authentication.ts";
-import { BodyTooLarge } from "./body.ts";
+import { assertWithin, BodyTooLarge } from "./body.ts";
 import { decodeDelivery, decodePayload } from "./decode.ts";
 import type { PushRequest, PushResponse } from "./request.ts";
 import { responseOf } from "./status.ts";
@@ -59,7 +59,7 @@ function readOptions(options: PushOptions): number {
 export function createPushHandler(tasks: AnyTasks, options: PushOptions = {}): PushHandler {
   const { runtime } = tasks;
   const bodyLimit = readOptions(options);
-  const route = options.route === undefined ? undefined : runtime.registry.resolve(options.route);
+  const route = options.route === undefined ? undefined : mountable(runtime.registry.resolve(options.route));
   let door: Door | undefined;
   const open = (): Door => {
     door ??= new Door(runtime, authenticatorOf(runtime, options.auth), bodyLimit, route);
@@ -81,6 +81,18 @@ export function createPushHandler(tasks: AnyTasks, options: PushOptions = {}): P
   };
 }
 
+function mountable(route: AnyRoute): AnyRoute {
+  if (route.run !== undefined) return route;
+  throw new TasksError(
+    "INVALID_OPTION",
+    `push handler: expected route to have a body, got the contract "${route.path}"; list and mount the TaskRoute that completes it`,
+  );
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
 /** The way in, in its order: method, authentication, capacity, body, decoding, and then the run. */
 class Door {
   readonly #runtime: Runtime;
@@ -97,7 +109,8 @@ class Door {
   }
 
   async take(request: PushRequest): Promise<Outcome> {
-    if (request.method !== "POST") return { type: "refused", status: 405 };
+    const receivedAt = this.#runtime.clock.now();
+    if (request.method !== "POST") return this.#refused(405, { method: shown(request.method) });
     const judged = this.#auth.authenticate(request.header);
     const verdict = isThenable(judged) ? await judged : judged;
     if (!verdict.ok) return this.#denied(verdict);
@@ -105,7 +118,7 @@ class Door {
     const admitted = executor.admit();
     const refusal = isThenable(admitted) ? await admitted : admitted;
     if (refusal !== undefined) return refusal;
-    const delivery = await this.#read(request);
+    const delivery = await this.#read(request, receivedAt);
     if ("type" in delivery) return delivery;
     const outcome = await executor.execute(delivery, this.#route);
     if (outcome.type === "failed" && outcome.retryAfter !== undefined)
@@ -118,20 +131,23 @@ class Door {
     return verdict.unavailable === true ? busy("auth-unavailable") : { type: "denied", detail: verdict.reason };
   }
 
-  async #read(request: PushRequest): Promise<Delivery | Outcome> {
-    const { clock, logger } = this.#runtime;
-    const receivedAt = clock.now();
+  #refused(status: 405 | 413, fields: Record<string, unknown>): Outcome {
+    this.#runtime.logger.warn("a push was refused", { status, ...fields });
+    return { type: "refused", status };
+  }
+
+  async #read(request: PushRequest, receivedAt: number): Promise<Delivery | Outcome> {
     try {
       const content = request.body(this.#limit);
       const body = isThenable(content) ? await content : content;
+      assertWithin(body, this.#limit);
       if (this.#route !== undefined) return decodePayload(this.#route, body, request.header, receivedAt);
       return decodeDelivery(body, request.header, receivedAt);
     } catch (error) {
-      if (error instanceof BodyTooLarge) {
-        logger.warn("a push was refused: its body is too large", { limit: this.#limit });
-        return { type: "refused", status: 413 };
-      }
-      logger.error("a push was rejected", { reason: "malformed", error: describeError(error) });
+      if (error instanceof BodyTooLarge) return this.#refused(413, { limit: this.#limit });
+      // Only our own errors are known not to quote the body; a framework's parser may.
+      const reported = isTasksError(error) ? describeError(error) : `${nameOf(error)}: the body could not be read`;
+      this.#runtime.logger.error("a push was rejected", { reason: "malformed", error: reported });
       return { type: "rejected", reason: "malformed", error };
     }
   }

@@ -78,14 +78,19 @@ const values = (min: number, max: number): fc.Arbitrary<string> =>
       .map(([a, b]) => `${a}-${Math.min(a + b, max)}`),
   );
 const field = (min: number, max: number): fc.Arbitrary<string> => fc.oneof(values(min, max), fc.constant("*"));
+/** Seldom every minute: three thousand ticks prove no more than thirty. */
+const minutes = fc.oneof(
+  { weight: 1, arbitrary: fc.constant("*") },
+  { weight: 9, arbitrary: fc.constantFrom("0", "30", "59", "*/20", "7,45") },
+);
 const expressions = fc
-  .tuple(field(0, 59), field(0, 23), field(1, 28), fc.oneof(fc.constant("*"), field(1, 12)), field(0, 7))
+  .tuple(minutes, field(0, 23), field(1, 28), field(1, 12), field(0, 7))
   .map((fields) => fields.join(" "));
 /** Around the small hours, where clocks change. */
 const nightly = fc
   .tuple(
-    field(0, 59),
-    fc.oneof(fc.constant("*"), values(0, 3), fc.constant("*/2"), fc.constant("22-23")),
+    minutes,
+    fc.oneof(fc.constantFrom("*", "*/2", "22-23"), values(0, 3)),
     fc.constantFrom("*", "*", "*/2", "4"),
     fc.constantFrom("*", "*", "0", "0,5"),
   )
@@ -117,7 +122,7 @@ describe("the ticks of any expression", () => {
 
   it("are the matching minutes in UTC", async () => {
     const from = Date.parse("2027-12-20T00:00Z");
-    const shown = Array.from({ length: (80 * DAY) / MINUTE }, (_, index): [number, number] => [
+    const shown = Array.from({ length: (70 * DAY) / MINUTE }, (_, index): [number, number] => [
       from + index * MINUTE,
       from + index * MINUTE,
     ]);
@@ -125,29 +130,29 @@ describe("the ticks of any expression", () => {
       fc.asyncProperty(expressions, probes, (expression, moments) =>
         expectTicksByTheClock(expression, "UTC", shown, moments),
       ),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
   it.each([
-    ["Europe/London", "forward by an hour", "2026-03-27T00:00Z"],
-    ["Europe/London", "back by an hour", "2026-10-23T00:00Z"],
-    ["America/Los_Angeles", "forward by an hour", "2026-03-06T00:00Z"],
-    ["America/Los_Angeles", "back by an hour", "2026-10-30T00:00Z"],
+    ["Europe/London", "forward by an hour", "2026-03-28T00:00Z"],
+    ["Europe/London", "back by an hour", "2026-10-24T00:00Z"],
+    ["America/Los_Angeles", "forward by an hour", "2026-03-07T00:00Z"],
+    ["America/Los_Angeles", "back by an hour", "2026-10-31T00:00Z"],
     ["Australia/Lord_Howe", "forward by half an hour", "2026-10-02T00:00Z"],
     ["Australia/Lord_Howe", "back by half an hour", "2026-04-03T00:00Z"],
-    ["Africa/Cairo", "forward at midnight", "2026-04-22T00:00Z"],
-    ["Africa/Cairo", "back at midnight", "2026-10-28T00:00Z"],
-    ["Antarctica/Troll", "forward by two hours", "2026-03-27T00:00Z"],
-    ["Pacific/Apia", "forward by a day", "2011-12-28T00:00Z"],
+    ["Africa/Cairo", "forward at midnight", "2026-04-23T00:00Z"],
+    ["Africa/Cairo", "back at midnight", "2026-10-29T00:00Z"],
+    ["Antarctica/Troll", "forward by two hours", "2026-03-28T00:00Z"],
+    ["Pacific/Apia", "forward by a day", "2011-12-29T00:00Z"],
     ["Asia/Kolkata", "never", "2026-12-30T00:00Z"],
   ])("follow the clocks of %s, which go %s", async (timezone, _change, from) => {
-    const shown = readings(timezone, Date.parse(from), Date.parse(from) + 5 * DAY);
+    const shown = readings(timezone, Date.parse(from), Date.parse(from) + 3 * DAY);
     await fc.assert(
       fc.asyncProperty(nightly, probes, (expression, moments) =>
         expectTicksByTheClock(expression, timezone, shown, moments),
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });

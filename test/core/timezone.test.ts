@@ -51,23 +51,25 @@ describe("wallClock", () => {
   const iso = (time: number): string => new Date(time).toISOString().slice(0, 16);
 
   it.each([
-    ["UTC", "2026-03-29T01:30", ["2026-03-29T01:30"]],
-    ["Asia/Kolkata", "2026-01-01T00:00", ["2025-12-31T18:30"]],
-    ["Asia/Kathmandu", "2026-01-01T00:00", ["2025-12-31T18:15"]],
-    ["Europe/London", "2026-07-01T12:00", ["2026-07-01T11:00"]],
-    ["Europe/London", "2026-03-29T00:59", ["2026-03-29T00:59"]],
-    ["Europe/London", "2026-03-29T01:00", []],
-    ["Europe/London", "2026-03-29T01:59", []],
-    ["Europe/London", "2026-03-29T02:00", ["2026-03-29T01:00"]],
-    ["Europe/London", "2026-10-25T00:59", ["2026-10-24T23:59"]],
-    ["Europe/London", "2026-10-25T01:00", ["2026-10-25T00:00", "2026-10-25T01:00"]],
-    ["Europe/London", "2026-10-25T01:59", ["2026-10-25T00:59", "2026-10-25T01:59"]],
-    ["Europe/London", "2026-10-25T02:00", ["2026-10-25T02:00"]],
-    ["Australia/Lord_Howe", "2026-10-04T02:10", []],
-    ["Australia/Lord_Howe", "2026-04-05T01:45", ["2026-04-04T14:45", "2026-04-04T15:15"]],
-    ["Pacific/Apia", "2011-12-30T12:00", []],
-  ])("in %s, %s is shown at %j", (timezone, reading, instants) => {
-    expect(wallClock(timezone).instantsOf(at(reading)).map(iso)).toEqual(instants);
+    ["UTC", "2026-03-29T01:30", "2026-03-29T01:30"],
+    ["Asia/Kolkata", "2026-01-01T00:00", "2025-12-31T18:30"],
+    ["Asia/Kathmandu", "2026-01-01T00:00", "2025-12-31T18:15"],
+    ["America/St_Johns", "2026-01-01T00:00", "2026-01-01T03:30"],
+    ["Europe/London", "2026-07-01T12:00", "2026-07-01T11:00"],
+    ["Europe/London", "2026-03-29T00:59", "2026-03-29T00:59"],
+    ["Europe/London", "2026-03-29T02:00", "2026-03-29T01:00"],
+    ["Europe/London", "2026-10-25T00:59", "2026-10-24T23:59"],
+    ["Europe/London", "2026-10-25T02:00", "2026-10-25T02:00"],
+  ])("in %s, shows %s at %s", (timezone, reading, instant) => {
+    expect(wallClock(timezone).shows(at(reading))).toEqual({ first: at(instant), last: at(instant), skipped: false });
+  });
+
+  it.each([
+    ["Europe/London", "2026-10-25T01:00", "2026-10-25T00:00", "2026-10-25T01:00"],
+    ["Europe/London", "2026-10-25T01:59", "2026-10-25T00:59", "2026-10-25T01:59"],
+    ["Australia/Lord_Howe", "2026-04-05T01:45", "2026-04-04T14:45", "2026-04-04T15:15"],
+  ])("in %s, shows %s twice: at %s and at %s", (timezone, reading, first, last) => {
+    expect(wallClock(timezone).shows(at(reading))).toEqual({ first: at(first), last: at(last), skipped: false });
   });
 
   it.each([
@@ -75,14 +77,22 @@ describe("wallClock", () => {
     ["Europe/London", "2026-03-29T01:59", "2026-03-29T01:00"],
     ["Australia/Lord_Howe", "2026-10-04T02:10", "2026-10-03T15:30"],
     ["Pacific/Apia", "2011-12-30T12:00", "2011-12-30T10:00"],
-  ])("in %s, clocks go forward past %s at %s", (timezone, reading, instant) => {
-    expect(wallClock(timezone).gapBehind(at(reading))).toBe(at(instant));
+  ])("in %s, skips %s at %s", (timezone, reading, change) => {
+    expect(wallClock(timezone).shows(at(reading))).toEqual({ first: at(change), last: at(change), skipped: true });
   });
 
-  it("knows the offsets around a change, and that there is but one on other days", () => {
-    const london = wallClock("Europe/London");
-    expect(london.offsetsAround(at("2026-03-29T12:00"))).toMatchObject({ least: 0, greatest: 3_600_000 });
-    expect(london.offsetsAround(at("2026-07-01T12:00"))).toMatchObject({ least: 3_600_000, greatest: 3_600_000 });
-    expect(wallClock("America/St_Johns").offsetsAround(at("2026-01-01T12:00"))).toMatchObject({ least: -12_600_000 });
-  });
+  it.each([
+    ["Europe/London", "2026-07-01T12:00", "2026-07-01T13:00", "2026-07-01T13:00"],
+    ["Europe/London", "2026-10-25T00:15", "2026-10-25T00:59", "2026-10-25T01:15"],
+    ["Europe/London", "2026-10-25T01:15", "2026-10-25T01:15", "2026-10-25T02:00"],
+    ["Europe/London", "2026-03-29T00:30", "2026-03-29T00:30", "2026-03-29T00:30"],
+    ["Europe/London", "2026-03-29T01:30", "2026-03-29T02:30", "2026-03-29T02:30"],
+  ])(
+    "in %s at %s, shows more than %s afterwards, and has shown no more than %s",
+    (timezone, instant, floor, ceiling) => {
+      const clock = wallClock(timezone);
+      expect(iso(clock.floorAfter(at(instant)))).toBe(floor);
+      expect(iso(clock.ceilingUntil(at(instant)))).toBe(ceiling);
+    },
+  );
 });

@@ -1,0 +1,47 @@
+import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "../core/clock.ts";
+import { Heap } from "./heap.ts";
+
+/** Holds things until their moment, with one timer for all of them: that of the first. */
+export class Alarm<T> {
+  readonly #clock: Clock;
+  readonly #ring: (item: T) => void;
+  readonly #waiting = new Heap<T>();
+  #timer: TimerHandle | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  /** @param ring called with each thing when its moment has come, never before. */
+  constructor(clock: Clock, ring: (item: T) => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Holds a thing until a moment, in milliseconds since the epoch. */
+  set(moment: number, item: T): void {
+    this.#waiting.push(moment, item);
+    this.#arm();
+  }
+
+  /** Takes out everything that is held, in order, and stops. */
+  clear(): T[] {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const items: T[] = [];
+    while (this.#waiting.size > 0) items.push(this.#waiting.pop() as T);
+    return items;
+  }
+
+  #arm(): void {
+    const first = this.#waiting.peekKey ?? Number.POSITIVE_INFINITY;
+    if (first >= this.#timerAt) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timerAt = first;
+    this.#timer = this.#clock.setTimeout(() => this.#due(), Math.min(first - this.#clock.now(), LONGEST_TIMEOUT));
+  }
+
+  #due(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    while ((this.#waiting.peekKey ?? Number.POSITIVE_INFINITY) <= now) this.#ring(this.#waiting.pop() as T);
+    this.#arm();
+  }
+}

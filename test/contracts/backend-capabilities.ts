@@ -1,0 +1,101 @@
+import { expect, it } from "vitest";
+import { Discard, isTasksError } from "../../src/core/errors.ts";
+import { TaskRoute } from "../../src/core/route.ts";
+import { createTasks } from "../../src/create-tasks.ts";
+import { createScene } from "../backends/scene.ts";
+import { type BackendSubject, expectRefusal } from "./backend-subject.ts";
+
+/** The part of the contract on what a backend declares: it does what it says it can, and refuses the rest. */
+export function describeCapabilities(subject: BackendSubject): void {
+  const scene = async () => createScene(await subject.open());
+
+  it("delays as it declares, never early, or refuses to", async () => {
+    const { options, adopt, clock, recorder } = await scene();
+    const ran: number[] = [];
+    const task = new TaskRoute({ path: "x.task", run: () => void ran.push(clock.now() - start) });
+    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const start = clock.now();
+    const moment = new Date(start + 90_000);
+    if (!tasks.runtime.backend.capabilities.delay) {
+      await expectRefusal(tasks.enqueue(task, {}, { delay: 60 }), "UNSUPPORTED");
+      await expectRefusal(tasks.enqueue(task, {}, { runAt: moment }), "UNSUPPORTED");
+      return;
+    }
+    await tasks.enqueue(task, {}, { runAt: new Date(start - 1) });
+    await recorder.outcomes(1, "done");
+    await tasks.enqueue(task, {}, { delay: 60 });
+    if (!subject.inline) await clock.elapse(60);
+    await recorder.outcomes(2, "done");
+    await tasks.enqueue(task, {}, { runAt: moment });
+    if (!subject.inline) await clock.elapse(30);
+    await recorder.outcomes(3, "done");
+    expect(ran).toEqual(subject.inline ? [0, 0, 0] : [0, 60_000, 90_000]);
+  });
+
+  it("dedupes as it declares, or refuses to", async () => {
+    const { options, adopt, clock, recorder } = await scene();
+    const task = new TaskRoute({ path: "x.task", run: () => {} });
+    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const options60 = { dedupeKey: "order-1", dedupeWindow: 60 };
+    if (!tasks.runtime.backend.capabilities.dedupe) {
+      await expectRefusal(tasks.enqueue(task, {}, options60), "UNSUPPORTED");
+      return;
+    }
+    const first = await tasks.enqueue(task, {}, options60);
+    const second = await tasks.enqueue(task, {}, options60);
+    expect([first.deduplicated, second.deduplicated, second.id === first.id]).toEqual([false, true, true]);
+    await recorder.outcomes(1, "done");
+    await clock.advance(60_000);
+    const third = await tasks.enqueue(task, {}, options60);
+    expect([third.deduplicated, third.id === first.id]).toEqual([false, false]);
+    await recorder.outcomes(2, "done");
+    expect(recorder.enqueued.map(({ deduplicated }) => deduplicated)).toEqual([false, true, false]);
+    expect(recorder.started.map(({ taskId }) => taskId)).toEqual([first.id, third.id]);
+  });
+
+  it("knows priorities as it declares, or refuses them", async () => {
+    const { options, adopt } = await scene();
+    const task = new TaskRoute({ path: "x.task", run: () => {} });
+    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const enqueued = tasks.enqueue(task, {}, { priority: "high" });
+    if (tasks.runtime.backend.capabilities.priority) await enqueued;
+    else await expectRefusal(enqueued, "UNSUPPORTED");
+  });
+
+  it("keeps results as it declares, or refuses to", async () => {
+    const { options, adopt } = await scene();
+    const at = new Date("2026-05-06T07:08:09Z");
+    const good = new TaskRoute({ path: "x.good", run: () => ({ at, nothing: undefined }) });
+    const silent = new TaskRoute({ path: "x.silent", run: () => {} });
+    const cause = new Discard("no use");
+    const bad = new TaskRoute({ path: "x.bad", run: () => Promise.reject(cause) });
+    const tasks = adopt(createTasks({ ...options, routes: [good, silent, bad] }));
+    const runs = [await tasks.enqueue(good), await tasks.enqueue(silent), await tasks.enqueue(bad)] as const;
+    if (!tasks.runtime.backend.capabilities.results) {
+      for (const run of runs) {
+        await expectRefusal(run.result(), "UNSUPPORTED");
+        await expectRefusal(run.outcome(), "UNSUPPORTED");
+      }
+      return;
+    }
+    expect(await runs[0].result()).toEqual({ at: at.toISOString() });
+    expect(await runs[0].outcome()).toEqual({ type: "done", result: { at, nothing: undefined } });
+    expect(await runs[1].result()).toBeUndefined();
+    await expect(runs[2].result()).rejects.toMatchObject({ code: "TASK_FAILED", cause });
+    expect(await runs[2].outcome()).toMatchObject({ type: "discarded", error: cause });
+  });
+
+  it("tells overlapping runs of a schedule as it declares, or refuses routes that need it", async () => {
+    const { options, adopt } = await scene();
+    const task = new TaskRoute({ path: "x.task", schedule: "0 9 * * *", overlap: "skip", run: () => {} });
+    const tasks = createTasks({ ...options, routes: [task] });
+    let refusal: unknown;
+    try {
+      adopt(tasks).start();
+    } catch (error) {
+      refusal = error;
+    }
+    const { overlap } = createTasks({ ...options, routes: [] }).runtime.backend.capabilities;
+    expect(isTasksError(refusal, "UNSUPPORTED")).toBe(!overlap);
+  });
+}

@@ -1,0 +1,280 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { Busy, Discard } from "../../src/core/errors.ts";
+import { TaskRoute } from "../../src/core/route.ts";
+import { createTasks } from "../../src/create-tasks.ts";
+import { closeScenes, createScene } from "../backends/scene.ts";
+import { describeCapabilities } from "./backend-capabilities.ts";
+import { type BackendSubject, expectRefusal } from "./backend-subject.ts";
+
+/** What every backend does, whatever it delivers through; a new one joins in `backends.test.ts`. */
+export function describeBackend(name: string, subject: BackendSubject): void {
+  const scene = async () => createScene(await subject.open());
+
+  describe(`${name} backend`, () => {
+    closeScenes();
+
+    it("has the task once enqueue has resolved, and runs it under the id that enqueue returned", async () => {
+      const { options, adopt, recorder } = await scene();
+      const task = new TaskRoute({ path: "x.task", run: () => {} });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      const run = await tasks.enqueue(task);
+      expect(run).toMatchObject({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), deduplicated: false });
+      await recorder.outcomes(1, "done");
+      expect(recorder.order.map((event) => event.split(" "))).toEqual(
+        expect.arrayContaining(["enqueued", "started", "finished"].map((kind) => [kind, run.id])),
+      );
+    });
+
+    it("hands over the payload as JSON carries it, parsed by the schema once more", async () => {
+      const { options, adopt, recorder } = await scene();
+      const seen: unknown[] = [];
+      const order = z.object({ at: z.coerce.date<Date | string>(), count: z.coerce.number().default(3) });
+      const typed = new TaskRoute({ path: "x.typed", payload: order, run: (payload) => void seen.push(payload) });
+      const plain = new TaskRoute({ path: "x.plain", run: (payload) => void seen.push(payload) });
+      const tasks = adopt(createTasks({ ...options, routes: [typed, plain] }));
+      const at = new Date("2026-05-06T07:08:09Z");
+      const text = 'Zoë ✓ \u2028 "quoted" \\ <script>';
+      await tasks.enqueue(typed, { at });
+      await recorder.outcomes(1, "done");
+      await tasks.enqueue(plain, { at, text, nothing: undefined, list: [1, [null, { deep: true }]] });
+      await recorder.outcomes(2, "done");
+      expect(seen).toEqual([
+        { at, count: 3 },
+        { at: at.toISOString(), text, list: [1, [null, { deep: true }]] },
+      ]);
+      expect(seen[1]).not.toHaveProperty("nothing");
+    });
+
+    it("tells a task all about its run", async () => {
+      const { options, adopt, clock, recorder } = await scene();
+      const seen: unknown[] = [];
+      const task = new TaskRoute({
+        path: "accounts.greet",
+        ackDeadline: 60,
+        maxAttempts: 7,
+        run: (_payload, ctx) => {
+          const { taskId, name, path, attempt, maxAttempts, messageId, enqueuedAt, scheduledFor, deadline } = ctx;
+          const numbers = { attempt, maxAttempts, aborted: ctx.signal.aborted };
+          seen.push({ taskId, name, path, ...numbers, messageId, enqueuedAt, scheduledFor, deadline });
+        },
+      });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      const now = clock.now();
+      const { id } = await tasks.enqueue(task);
+      await recorder.outcomes(1, "done");
+      expect(seen).toEqual([
+        {
+          taskId: id,
+          name: "greet",
+          path: "accounts.greet",
+          attempt: 1,
+          maxAttempts: 7,
+          messageId: expect.stringMatching(/./),
+          enqueuedAt: new Date(now),
+          scheduledFor: undefined,
+          deadline: new Date(now + 60_000),
+          aborted: false,
+        },
+      ]);
+    });
+
+    it("sends nothing of a route that is not listed, or of a wrong payload", async () => {
+      const { options, adopt, recorder } = await scene();
+      const task = new TaskRoute({ path: "x.task", payload: z.object({ id: z.string() }), run: () => {} });
+      const other = new TaskRoute({ path: "x.other", run: () => {} });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      await expectRefusal(tasks.enqueue(other as never, {} as never), "UNKNOWN_ROUTE");
+      await expectRefusal(tasks.enqueue(task, { id: 42 } as never), "INVALID_PAYLOAD");
+      await expectRefusal(
+        tasks.enqueueMany(task, [{ payload: { id: "1" } }, { payload: { id: 2 } as never }]),
+        "INVALID_PAYLOAD",
+      );
+      await tasks.enqueue(task, { id: "42" });
+      await recorder.outcomes(1);
+      expect([recorder.enqueued.length, recorder.started.length, recorder.finished.length]).toEqual([1, 1, 1]);
+    });
+
+    it("takes many tasks at once, and answers for each in order", async () => {
+      const { options, adopt, recorder } = await scene();
+      const seen: number[] = [];
+      const task = new TaskRoute({
+        path: "x.task",
+        payload: z.object({ n: z.number() }),
+        run: ({ n }) => void seen.push(n),
+      });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      const items = Array.from({ length: 20 }, (_, n) => ({ payload: { n }, id: `task-${n}` }));
+      const { accepted, failed } = await tasks.enqueueMany(task, items);
+      expect(accepted.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
+      expect(failed).toEqual([]);
+      await recorder.outcomes(20, "done");
+      expect(seen.toSorted((a, b) => a - b)).toEqual(items.map(({ payload }) => payload.n));
+    });
+
+    it("lets a task enqueue another one", async () => {
+      const { options, adopt, recorder } = await scene();
+      const seen: unknown[] = [];
+      const second = new TaskRoute({ path: "x.second", run: (payload) => void seen.push(payload) });
+      const first = new TaskRoute({ path: "x.first", run: (_, ctx) => ctx.enqueue(second, { from: ctx.taskId }) });
+      const tasks = adopt(createTasks({ ...options, routes: [first, second] }));
+      const { id } = await tasks.enqueue(first);
+      await recorder.outcomes(2, "done");
+      expect(seen).toEqual([{ from: id }]);
+    });
+
+    it("calls the hooks once each, in order", async () => {
+      const { options, adopt, recorder } = await scene();
+      const task = new TaskRoute({ path: "x.task", run: () => "result" });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      const { id } = await tasks.enqueue(task);
+      await recorder.outcomes(1);
+      // Inline, a task has run before it can be said that it was accepted.
+      const kinds = subject.inline ? ["started", "finished", "enqueued"] : ["enqueued", "started", "finished"];
+      expect(recorder.order).toEqual(kinds.map((kind) => `${kind} ${id}`));
+      const [started] = recorder.started;
+      expect(started).toEqual({ taskId: id, name: "task", path: "x.task", attempt: 1, messageId: started?.messageId });
+      expect(recorder.finished).toEqual([{ ...started, outcome: { type: "done", result: "result" }, duration: 0 }]);
+    });
+
+    it.each<[how: string, fail: () => unknown]>([
+      [
+        "throw",
+        () => {
+          throw new Error("hook is broken");
+        },
+      ],
+      ["reject", () => Promise.reject(new Error("hook is broken"))],
+    ])("is not disturbed by hooks that %s", async (_, fail) => {
+      const { options, adopt, lines } = await scene();
+      const ran = Promise.withResolvers<void>();
+      const task = new TaskRoute({ path: "x.task", run: () => ran.resolve() });
+      const hooks = { enqueued: fail, started: fail, finished: fail };
+      const tasks = adopt(createTasks({ ...options, hooks, routes: [task] }));
+      await tasks.enqueue(task);
+      await ran.promise;
+      await tasks.close();
+      const logged = lines.filter(({ message }) => message.startsWith("a hook threw"));
+      expect(logged).toHaveLength(3);
+      expect(await tasks.deadLetters.list()).toEqual([]);
+    });
+
+    it("parks what is discarded, and redrives or drops it when told to", async () => {
+      const { options, adopt, recorder } = await scene();
+      let useless = true;
+      const attempts: number[] = [];
+      const task = new TaskRoute({
+        path: "x.task",
+        run: (_payload, { attempt }) => {
+          attempts.push(attempt);
+          if (useless) throw new Discard("no use");
+        },
+      });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      await tasks.enqueue(task, { kept: 1 }, { id: "first" });
+      await recorder.outcomes(1, "discarded");
+      await tasks.enqueue(task, {}, { id: "second" });
+      await recorder.outcomes(2, "discarded");
+      const letters = await tasks.deadLetters.list();
+      expect(letters.map(({ taskId }) => taskId)).toEqual(["first", "second"]);
+      expect(letters[0]).toMatchObject({
+        path: "x.task",
+        taskName: "task",
+        kwargs: { kept: 1 },
+        reason: "discarded",
+        error: "Discard: no use",
+        attempts: 1,
+      });
+      expect([await tasks.deadLetters.drop("second"), await tasks.deadLetters.drop("second")]).toEqual([true, false]);
+      useless = false;
+      expect(await tasks.deadLetters.redrive("first")).toBe(true);
+      expect(await tasks.deadLetters.redrive("second")).toBe(false);
+      const [redriven] = await recorder.outcomes(1, "done");
+      expect(redriven).toMatchObject({ taskId: "first", attempt: 1 });
+      expect(attempts).toEqual([1, 1, 1]);
+      expect(await tasks.deadLetters.list()).toEqual([]);
+    });
+
+    it(
+      subject.inline ? "reports a failure and does not retry it" : "retries a failure, and parks it after maxAttempts",
+      async () => {
+        const { options, adopt, recorder } = await scene();
+        const boom = () => {
+          throw new Error("boom");
+        };
+        const settings = { maxAttempts: 3, minRetryDelay: 0, maxRetryDelay: 0 };
+        const task = new TaskRoute({ path: "x.task", ...settings, run: boom });
+        const tasks = adopt(createTasks({ ...options, routes: [task] }));
+        const { id } = await tasks.enqueue(task);
+        const finished = await recorder.outcomes(subject.inline ? 1 : 3);
+        const ends = finished.map(({ attempt, outcome }) => [attempt, outcome.type]);
+        const letter = { taskId: id, reason: "exhausted", error: "Error: boom", attempts: 3 };
+        const failures = [1, 2].map((attempt) => [attempt, "failed"]);
+        expect(ends).toEqual(subject.inline ? [[1, "failed"]] : [...failures, [3, "discarded"]]);
+        expect(await tasks.deadLetters.list()).toMatchObject(subject.inline ? [] : [letter]);
+      },
+    );
+
+    it.skipIf(subject.inline)("delivers again what was sent back, without counting it", async () => {
+      const { options, adopt, clock, recorder } = await scene();
+      let open = false;
+      const task = new TaskRoute({
+        path: "x.task",
+        run: () => {
+          if (!open) throw new Busy("later", { retryAfter: 30 });
+        },
+      });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      await tasks.enqueue(task);
+      for (let count = 1; count <= 3; count++) {
+        await recorder.outcomes(count, "busy");
+        open = count === 3;
+        await clock.elapse(30);
+      }
+      await recorder.outcomes(1, "done");
+      expect(recorder.started.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+    });
+
+    describeCapabilities(subject);
+
+    it("waits for what runs when it is closed, and leaves no timer", async () => {
+      const { options, adopt, clock, recorder } = await scene();
+      const started = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      const task = new TaskRoute({
+        path: "x.task",
+        run: async () => {
+          started.resolve();
+          await release.promise;
+        },
+      });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      const enqueued = tasks.enqueue(task);
+      await started.promise;
+      let closed = false;
+      const closing = tasks.close().then(() => {
+        closed = true;
+      });
+      await clock.advance(1000);
+      expect(closed).toBe(false);
+      release.resolve();
+      await Promise.all([enqueued, closing]);
+      expect(recorder.finished).toMatchObject([{ outcome: { type: "done" } }]);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("takes nothing more once it is closed, however often, not even a redrive", async () => {
+      const { options, adopt, recorder } = await scene();
+      const task = new TaskRoute({ path: "x.task", run: () => Promise.reject(new Discard()) });
+      const tasks = adopt(createTasks({ ...options, routes: [task] }));
+      await tasks.enqueue(task, {}, { id: "parked" });
+      await recorder.outcomes(1, "discarded");
+      await Promise.all([tasks.close(), tasks.close()]);
+      await tasks.close();
+      await expectRefusal(tasks.enqueue(task), "CLOSED");
+      await expectRefusal(tasks.deadLetters.redrive("parked"), "CLOSED");
+      expect(await tasks.deadLetters.list()).toMatchObject([{ taskId: "parked" }]);
+      expect(recorder.started).toHaveLength(1);
+    });
+  });
+}

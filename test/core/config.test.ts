@@ -1,0 +1,168 @@
+import { globSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import {
+  BACKEND_NAMES,
+  type Config,
+  isBuilding,
+  isProduction,
+  resolveConfig,
+  VARIABLES,
+} from "../../src/core/config.ts";
+import { refusalOf } from "../support/refusal.ts";
+
+describe("an empty environment", () => {
+  it("is development with every default", () => {
+    expect(resolveConfig({})).toEqual({
+      environment: "dev",
+      namespace: "app",
+      production: false,
+      backend: undefined,
+      serviceAccounts: [],
+      audiences: [],
+      pushSecrets: [],
+      pushPath: "/tasks/pubsub",
+      pushUrl: "http://127.0.0.1:8080/tasks/pubsub",
+      projectId: undefined,
+      serviceUrl: undefined,
+      schedulerLocation: "europe-west2",
+    });
+  });
+});
+
+describe("a variable", () => {
+  const URL = "https://shop.example";
+  const readings: readonly [env: Record<string, string>, config: Partial<Config>][] = [
+    [
+      { TASKS_ENVIRONMENT: "prod", TASKS_NAMESPACE: "shop" },
+      { environment: "prod", namespace: "shop" },
+    ],
+    [
+      { TASKS_ENVIRONMENT: " ", TASKS_NAMESPACE: "" },
+      { environment: "dev", namespace: "app" },
+    ],
+    ...BACKEND_NAMES.map((backend): [Record<string, string>, Partial<Config>] => [
+      { TASKS_BACKEND: ` ${backend} ` },
+      { backend },
+    ]),
+    [{ TASKS_SERVICE_ACCOUNT: "a@p.example, b@p.example,," }, { serviceAccounts: ["a@p.example", "b@p.example"] }],
+    [{ TASKS_PUSH_SECRET: "one,two" }, { pushSecrets: ["one", "two"] }],
+    [{ CLOUD_RUN_SERVICE_URL: `${URL}/` }, { serviceUrl: URL, audiences: [URL, `${URL}/tasks/pubsub`] }],
+    [
+      { CLOUD_RUN_SERVICE_URL: URL, TASKS_PUSH_PATH: "/push" },
+      { pushPath: "/push", audiences: [URL, `${URL}/push`], pushUrl: "http://127.0.0.1:8080/push" },
+    ],
+    [{ CLOUD_RUN_SERVICE_URL: URL, TASKS_AUDIENCE: "a, b" }, { audiences: ["a", "b"] }],
+    [{ PORT: "3000" }, { pushUrl: "http://127.0.0.1:3000/tasks/pubsub" }],
+    [{ PORT: "3000", TASKS_PUSH_URL: "http://localhost:4000/x" }, { pushUrl: "http://localhost:4000/x" }],
+    [
+      { GCP_PROJECT_ID: "shop-1", SCHEDULER_LOCATION: "us-east1" },
+      { projectId: "shop-1", schedulerLocation: "us-east1" },
+    ],
+  ];
+
+  it.each(readings)("is read: %j", (env, config) => {
+    expect(resolveConfig(env)).toMatchObject(config);
+  });
+
+  it("yields to what createTasks says", () => {
+    const env = { TASKS_ENVIRONMENT: "prod", TASKS_NAMESPACE: "shop" };
+    expect(resolveConfig(env, { environment: "test", namespace: "till" })).toMatchObject({
+      environment: "test",
+      namespace: "till",
+    });
+  });
+
+  it("is listed with its meaning, and none is listed that nobody reads", () => {
+    const read = globSync("src/**/*.ts")
+      .filter((file) => !file.includes("cli"))
+      .flatMap(
+        (file) => readFileSync(file, "utf8").match(/\benv\.([A-Z_]+)\b|"(TASKS_[A-Z_]+|CLOUD_RUN_SERVICE_URL)"/g) ?? [],
+      )
+      .map((use) => use.replace(/^env\./, "").replaceAll('"', ""))
+      .filter((name) => !["NODE_ENV", "NEXT_PHASE", "PORT"].includes(name));
+    expect([...new Set(read)].sort()).toEqual(Object.keys(VARIABLES).sort());
+  });
+});
+
+describe("a wrong environment", () => {
+  const problems: readonly [env: Record<string, string>, text: string][] = [
+    [{ TASKS_BACKEND: "kafka" }, 'TASKS_BACKEND: expected immediate, local, local-http, got "kafka"'],
+    [{ CLOUD_RUN_SERVICE_URL: "shop.example" }, 'CLOUD_RUN_SERVICE_URL: expected an http(s) URL, got "shop.example"'],
+    [{ CLOUD_RUN_SERVICE_URL: "ftp://shop.example" }, "CLOUD_RUN_SERVICE_URL: expected an http(s) URL"],
+    [{ TASKS_PUSH_URL: "/tasks" }, "TASKS_PUSH_URL: expected an http(s) URL"],
+    [{ TASKS_PUSH_PATH: "tasks" }, 'TASKS_PUSH_PATH: expected a path that begins with /, got "tasks"'],
+    [
+      { TASKS_SERVICE_ACCOUNT: "a@p.example,nobody" },
+      'TASKS_SERVICE_ACCOUNT: expected e-mails separated by commas, got "nobody"',
+    ],
+    [{ TASKS_ENVIRONMENT: "prod" }, "TASKS_NAMESPACE: expected the service's own name outside dev, got none"],
+    [{ TASKS_ENVIRONMENT: "a--b", TASKS_NAMESPACE: "shop" }, 'environment "a--b": expected single separators'],
+    [
+      { TASKS_ENVIRONMENT: "google", TASKS_NAMESPACE: "shop" },
+      'environment "google": expected a name that does not start',
+    ],
+    [{ TASKS_NAMESPACE: "a b" }, 'namespace "a b": expected letters, digits, - and _'],
+  ];
+
+  it.each(problems)("is refused: %j", (env, text) => {
+    const message = refusalOf(() => resolveConfig(env), "INVALID_CONFIG");
+    expect(message).toMatch(/^environment: 1 problem\n {2}- /);
+    expect(message).toContain(text);
+  });
+
+  it("is refused with everything that is wrong at once", () => {
+    const message = refusalOf(
+      () =>
+        resolveConfig({
+          TASKS_ENVIRONMENT: "a--b",
+          TASKS_NAMESPACE: "c--d",
+          TASKS_BACKEND: "kafka",
+          TASKS_PUSH_PATH: "tasks",
+          TASKS_PUSH_URL: "nowhere",
+          TASKS_SERVICE_ACCOUNT: "x,y",
+          CLOUD_RUN_SERVICE_URL: "nowhere",
+        }),
+      "INVALID_CONFIG",
+    );
+    const lines = message.split("\n");
+    expect(lines[0]).toBe("environment: 8 problems");
+    expect(lines.slice(1).map((line) => line.slice(4).split(/[ :]/)[0])).toEqual([
+      "CLOUD_RUN_SERVICE_URL",
+      "TASKS_PUSH_PATH",
+      "TASKS_PUSH_URL",
+      "environment",
+      "namespace",
+      "TASKS_BACKEND",
+      "TASKS_SERVICE_ACCOUNT",
+      "TASKS_SERVICE_ACCOUNT",
+    ]);
+  });
+});
+
+describe("production", () => {
+  it.each([
+    [{ NODE_ENV: "production" }, true],
+    [{ K_SERVICE: "shop" }, true],
+    [{ CLOUD_RUN_JOB: "nightly" }, true],
+    [{ GAE_ENV: "standard" }, true],
+    [{ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, true],
+    [{ NODE_ENV: "development", K_SERVICE: "shop" }, true],
+    [{ NODE_ENV: "test" }, false],
+    [{ NODE_ENV: "Production" }, false],
+    [{ K_SERVICE: "" }, false],
+    [{}, false],
+  ])("%j: %s", (env, production) => {
+    expect(isProduction(env)).toBe(production);
+    expect(resolveConfig(env).production).toBe(production);
+  });
+});
+
+describe("a framework that only builds", () => {
+  it.each([
+    [{ NEXT_PHASE: "phase-production-build" }, true],
+    [{ NEXT_PHASE: "phase-production-server" }, false],
+    [{}, false],
+  ])("%j: %s", (env, building) => {
+    expect(isBuilding(env)).toBe(building);
+  });
+});
