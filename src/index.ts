@@ -27,7 +27,7 @@ export type { Naming, ResourceNames } from "./core/names.ts";
 export type { BusyReason, Outcome, ParkReason, RejectReason, SkipReason } from "./core/outcome.ts";
 export { TaskRoute, type TaskRouteOptions } from "./core/route.ts";
 export type { KillSwitchOptions, QueueOptions, RouteSettings, TaskContractOptions, Via } from "./core/route-options.ts";
-export type { RuntimeOptions } from "./core/runtime.ts";
+export type { RuntimeOptions } from "./core/runtime-options.ts";
 export type { ResultOptions, TaskRun } from "./core/task-run.ts";
 export type {
   AnyTasks,

@@ -10,6 +10,9 @@ const built = "test/support/build.ts";
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // A machine under load is no reason to fail: no test asserts a time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // The JSON report is what a continuous integration run counts.
     reporters: ["default", ["json", { outputFile: ".cache/vitest.json" }]],
     projects: [

@@ -76,3 +76,10 @@ try {
 }
 
 // Output:
+// next build: done
+// next start: ready
+// POST /users: 202
+// task: welcome, user 42 (attempt 1)
+// POST /tasks/pubsub by a stranger: 403
+// POST /tasks/pubsub by Cloud Tasks: 200
+// task: welcome, user 43 (attempt 2)

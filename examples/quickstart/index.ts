@@ -77,6 +77,7 @@ async function stayUp(origin: string, log: PushLog): Promise<void> {
   code(`curl ${origin}/imports -d '{"csv":"mug"}'`);
   code(`curl ${origin}/dead-letters`);
   code(`curl -X POST ${origin}/dead-letters/$TASK_ID/redrive`);
+  say("/users refuses a number; /orders fails twice and is retried; /imports ends as a dead letter.");
   title("Pushes");
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopped.abort());

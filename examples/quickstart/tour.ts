@@ -149,7 +149,7 @@ async function follow(pushes: AsyncIterable<Push>): Promise<Push> {
 export function described({ status, finished }: Push): string {
   if (finished === undefined) return `${status}`;
   const { outcome, attempt } = finished;
-  const what = { done: "done", discarded: "given up", failed: "failed" }[outcome.type as string] ?? outcome.type;
+  const what = outcome.type === "discarded" ? "given up" : outcome.type;
   const why = "error" in outcome && outcome.error instanceof Error ? `: ${outcome.error.message}` : "";
   return `${status}  attempt ${attempt} ${what}${why}`;
 }

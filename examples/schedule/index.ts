@@ -60,7 +60,7 @@ const tasks = createTasks({
     },
   },
 });
-tasks.start(); // a push handler does this by itself
+await tasks.start(); // a push handler does this by itself
 await clock.advanceTo(new Date("2026-03-30T11:55:00Z"));
 
 // A scheduled task is a task: it can be enqueued as well.

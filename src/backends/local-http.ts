@@ -58,7 +58,7 @@ class LocalHttpBackend implements Backend {
   readonly #ticker: Ticker;
   readonly #client: PushClient;
   #identity: Promise<Identity> | undefined;
-  #started = false;
+  #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalHttpOptions) {
     this.#host = host;
@@ -88,15 +88,14 @@ class LocalHttpBackend implements Backend {
   }
 
   send(task: OutgoingTask): Receipt {
-    this.start();
+    void this.start();
     const { id, deduplicated } = this.#engine.publish(task);
     return { id, deduplicated };
   }
 
-  start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    void this.#ticker.start(this.#host.registry.routes);
+  start(): Promise<void> {
+    this.#started ??= this.#ticker.start(this.#host.registry.routes);
+    return this.#started;
   }
 
   #signer(): Promise<Identity> {

@@ -68,7 +68,7 @@ class LocalBackend implements Backend {
   readonly #engineHost: EngineHost;
   readonly #ticker: Ticker;
   readonly #shared: SharedEngine | undefined;
-  #started = false;
+  #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalOptions) {
     this.#host = host;
@@ -93,14 +93,13 @@ class LocalBackend implements Backend {
   }
 
   send(task: OutgoingTask): Receipt {
-    this.start();
+    void this.start();
     return this.#engine.publish(task);
   }
 
-  start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    void this.#ticker.start(this.#host.registry.routes);
+  start(): Promise<void> {
+    this.#started ??= this.#ticker.start(this.#host.registry.routes);
+    return this.#started;
   }
 
   #tick(...[route, tick]: Parameters<Engine["publishTick"]>): void {

@@ -66,8 +66,8 @@ export interface Backend {
   send(task: OutgoingTask): Receipt | Promise<Receipt>;
   /** Many at once, in order; each element stands for the task at its place. Never rejects as a whole. */
   sendMany?(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]>;
-  /** Begins delivering, for backends that deliver by themselves. Safe to call again. */
-  start?(): void;
+  /** Begins delivering, for backends that deliver by themselves; resolves when every schedule is set. Safe to call again. */
+  start?(): Promise<void>;
   /** Where tasks are parked. */
   readonly deadLetters?: DeadLetterSink | DeadLetterBox;
   /** See {@link PushTrust}. */

@@ -28,9 +28,7 @@ export type TasksErrorCode =
   /** A task whose result was awaited has failed for good; `cause` is what it threw. */
   | "TASK_FAILED"
   /** Something did not finish in the time it was given. */
-  | "TIMEOUT"
-  /** An optional peer package is not installed. */
-  | "MISSING_PEER";
+  | "TIMEOUT";
 
 /**
  * The one error class of this library. The text follows *subject: expected X, got Y; do Z*.

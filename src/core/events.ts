@@ -18,7 +18,10 @@ export interface EnqueuedEvent extends TaskEvent {
 /** A run is about to begin. */
 export interface StartedEvent extends TaskEvent {
   readonly attempt: number;
+  readonly maxAttempts: number;
   readonly messageId: string;
+  /** The tick that the run stands for; `undefined` for on-demand tasks. */
+  readonly scheduledFor: Date | undefined;
 }
 
 /** A delivery has come to its outcome. */

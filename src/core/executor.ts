@@ -33,7 +33,7 @@ export interface ExecutorScope extends Invocation {
   readonly enqueue: Enqueue;
   config(): Config;
   /** Where this client parks tasks; `undefined` when nothing of its own can keep them. */
-  sink(): DeadLetterSink | undefined;
+  sink(delivery: Delivery): DeadLetterSink | undefined;
   /** Whether the service can take work, see `createTasks({ ready })`. */
   readonly ready: (() => boolean | Promise<boolean>) | undefined;
 }
@@ -158,7 +158,9 @@ export class Executor {
           name: route.name,
           path: route.path,
           attempt: delivery.attempt,
+          maxAttempts: route.settings.maxAttempts,
           messageId: delivery.messageId,
+          scheduledFor: delivery.scheduledFor,
         },
         logger,
       );
@@ -213,13 +215,13 @@ export class Executor {
   #switchedOff(delivery: Delivery, route: AnyRoute): Outcome | Promise<Outcome> {
     if (delivery.scheduled || route.settings.killSwitch?.onDemand === "skip")
       return { type: "skipped", reason: "switched-off" };
-    if (this.#scope.sink() === undefined) return busy("switched-off", 60);
+    if (this.#scope.sink(delivery) === undefined) return busy("switched-off", 60);
     return this.#park(delivery, route, "switched-off", undefined);
   }
 
   /** Acknowledged only once the dead letter is kept; without a place to keep it the message stays with the transport. */
   async #park(delivery: Delivery, route: AnyRoute, reason: ParkReason, error: unknown): Promise<Outcome> {
-    const sink = this.#scope.sink();
+    const sink = this.#scope.sink(delivery);
     if (sink === undefined) return { type: "failed", error, retryAfter: undefined };
     try {
       await sink.park(letterOf(delivery, route, reason, error, this.#scope.clock.now()));
@@ -245,7 +247,9 @@ export class Executor {
         name: route.name,
         path: route.path,
         attempt: delivery.attempt,
+        maxAttempts: route.settings.maxAttempts,
         messageId: delivery.messageId,
+        scheduledFor: delivery.scheduledFor,
         outcome,
         duration: clock.now() - delivery.receivedAt,
       },

@@ -5,70 +5,25 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Config, type Environment, isProduction, resolveConfig } from "./config.ts";
 import { consoleLogger } from "./console-logger.ts";
 import type { EnqueueOptions } from "./context.ts";
-import type { DeadLetterSink } from "./dead-letter.ts";
 import { type AnyRoute, bindNaming } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
 import { TasksError } from "./errors.ts";
 import { boundHooks, callHook, type Hooks } from "./events.ts";
 import { Executor } from "./executor.ts";
-import type { ContextFactory, Middleware } from "./invoke.ts";
+import type { ContextFactory } from "./invoke.ts";
 import type { Logger } from "./logger.ts";
-import { assertKnownOptions, OptionReader } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
 import { encodePayload, payloadOf } from "./payload.ts";
 import { Registry } from "./registry.ts";
+import { type RuntimeOptions, readRuntimeOptions } from "./runtime-options.ts";
 import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
 import { identifyTick, tickId } from "./tick.ts";
-
-/** Options of `createTasks` that do not depend on the types of its routes. */
-export interface RuntimeOptions {
-  /** Prefix of every resource name. Default `TASKS_ENVIRONMENT`, else `dev`. */
-  readonly environment?: string;
-  /** The service's part of every resource name. Default `TASKS_NAMESPACE`; required outside dev. */
-  readonly namespace?: string;
-  /** Where tasks go: `immediate()`, `local()`, `localHttp()`. Default: what `TASKS_BACKEND` names, else local outside production. */
-  readonly backend?: BackendFactory;
-  /** How push requests prove who they are: `oidc()`, `sharedSecret()`, `noAuth()`. Default: from the environment. */
-  readonly auth?: AuthFactory;
-  /** Called as tasks come and go. */
-  readonly hooks?: Hooks;
-  /** Wrapped around every run, the first one outermost. */
-  readonly middleware?: readonly Middleware[];
-  /** Default: the console, as JSON in production. */
-  readonly logger?: Logger;
-  /** Whether the service can take work right now; `false` answers 429. Called before every delivery is read. */
-  readonly ready?: () => boolean | Promise<boolean>;
-  /** Seconds that `close` waits for running tasks before it aborts their signals. Default 8: Cloud Run kills after 10. */
-  readonly drainTimeout?: number;
-  /** Where time comes from. Default: the machine. */
-  readonly clock?: Clock;
-  /** Environment variables. Default: those of the process. */
-  readonly env?: Environment;
-}
-
-const OPTIONS = [
-  "routes",
-  "context",
-  "environment",
-  "namespace",
-  "backend",
-  "auth",
-  "hooks",
-  "middleware",
-  "logger",
-  "ready",
-  "drainTimeout",
-  "clock",
-  "env",
-];
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
 /** Seconds after which an enqueued key may be used again, unless said otherwise: as long as Cloud Tasks promises. */
 const DEDUPE_WINDOW_S = 3600;
-/** Seconds that `close` waits: Cloud Run kills 10 s after it asked. */
-const DRAIN_TIMEOUT_S = 8;
 /** Milliseconds that runs get to end after their signals were aborted at `close`. */
 const ABORT_GRACE_MS = 1000;
 
@@ -98,7 +53,7 @@ export class Runtime {
     options: RuntimeOptions & { readonly routes: readonly AnyRoute[]; readonly context?: ContextFactory<unknown> },
     chooseBackend: (config: Config) => BackendFactory,
   ) {
-    assertKnownOptions("createTasks", options, OPTIONS);
+    this.#drainTimeout = readRuntimeOptions(options).drainTimeout;
     this.registry = new Registry(options.routes);
     this.env = options.env ?? {};
     this.clock = options.clock ?? systemClock;
@@ -106,11 +61,6 @@ export class Runtime {
     this.auth = options.auth;
     this.#options = options;
     this.#hooks = boundHooks(options.hooks);
-    this.#drainTimeout = new OptionReader("createTasks", options).number(
-      "drainTimeout",
-      { min: 0, max: 3600, unit: "seconds" },
-      DRAIN_TIMEOUT_S,
-    );
     this.#chooseBackend = chooseBackend;
     this.executor = new Executor({
       registry: this.registry,
@@ -122,7 +72,7 @@ export class Runtime {
       middleware: options.middleware ?? [],
       ready: options.ready,
       config: () => this.config,
-      sink: () => this.#sink(),
+      sink: (delivery) => (this.#mayReplace(delivery) ? this.backend.deadLetters : undefined),
       enqueue: (route, ...[payload, enqueueOptions]) => this.enqueue(route, payload, enqueueOptions),
     });
     for (const route of this.registry.routes) bindNaming(route, () => this.config);
@@ -153,8 +103,13 @@ export class Runtime {
     return this.#backend;
   }
 
-  #sink(): DeadLetterSink | undefined {
-    return this.backend.deadLetters;
+  /**
+   * Whether the backend may take the place of the transport, so that a message is acknowledged there: in production, one
+   * that a real service holds is not traded for one in memory.
+   */
+  #mayReplace({ transport }: Delivery): boolean {
+    const ownMessage = transport === "local" || transport === "immediate";
+    return ownMessage || !this.config.production || this.backend.capabilities.durable;
   }
 
   #host(): BackendHost {
@@ -183,7 +138,9 @@ export class Runtime {
       name: route.name,
       path: route.path,
       attempt: 1,
+      maxAttempts: route.settings.maxAttempts,
       messageId: taskId,
+      scheduledFor,
       outcome: { type: "skipped", reason: "overlap" },
       duration: 0,
     } as const;
@@ -266,11 +223,11 @@ export class Runtime {
 
   /**
    * Creates a delivered task anew, to run `seconds` from now with the attempts it has used; `false` when the backend
-   * cannot delay. For `RetryAfter`.
+   * cannot delay, or keeps its tasks less well than the service that has this one. For `RetryAfter`.
    */
   async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
     const backend = this.backend;
-    if (!backend.capabilities.delay) return false;
+    if (!backend.capabilities.delay || !this.#mayReplace(delivery)) return false;
     const now = this.clock.now();
     const { taskId } = delivery.scheduled ? await identifyTick(delivery, route, this.config) : delivery;
     await backend.send({

@@ -4,7 +4,8 @@ import type { AnyRoute, RouteRef } from "./declaration.ts";
 import { TasksError } from "./errors.ts";
 import type { ContextFactory } from "./invoke.ts";
 import { type ResourceNames, resourceNames } from "./names.ts";
-import { notAccepted, type Runtime, type RuntimeOptions } from "./runtime.ts";
+import { notAccepted, type Runtime } from "./runtime.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
 import type { TaskRun } from "./task-run.ts";
 
 /** Type of the input that a route is enqueued with. */
@@ -115,9 +116,14 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
     return resourceNames(this.runtime.config, this.runtime.registry.resolve(route).path);
   }
 
-  /** Starts a backend that delivers by itself (`local`, `local-http`), schedules included. Handlers do it when they are built. */
-  start(): void {
-    this.runtime.backend.start?.();
+  /**
+   * Starts a backend that delivers by itself (`local`, `local-http`), schedules included; resolves when every first tick is
+   * set. Handlers do it when they are built.
+   *
+   * @throws TasksError `INVALID_CONFIG` or `UNSUPPORTED`, at once, when the backend cannot be built.
+   */
+  start(): Promise<void> {
+    return this.runtime.backend.start?.() ?? Promise.resolve();
   }
 
   /**

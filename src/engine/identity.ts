@@ -1,5 +1,7 @@
-import { createSign, generateKeyPair, hash, type JsonWebKey, type KeyObject } from "node:crypto";
-import { promisify } from "node:util";
+import type { JsonWebKey, KeyObject } from "node:crypto";
+
+/** Loaded with the first identity: node:crypto and all that hangs on it cost a few milliseconds of every start. */
+type Crypto = typeof import("node:crypto");
 
 /** Options of {@link createIdentity}. */
 export interface IdentityOptions {
@@ -57,10 +59,11 @@ const DEFAULT_LIFETIME = 3600;
  */
 export async function createIdentity(options: IdentityOptions): Promise<Identity> {
   const { email, issuer = "https://accounts.google.com" } = options;
-  const { privateKey, publicKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+  const crypto = await import("node:crypto");
+  const { privateKey, publicKey } = await keyPair(crypto);
   const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-  const keyId = hash("sha256", pem).slice(0, 40);
-  const accountId = numericId(email);
+  const keyId = crypto.hash("sha256", pem).slice(0, 40);
+  const accountId = numericId(crypto, email);
   const minted = new Map<string, Minted>();
 
   const mint = (audience: string, iat: number, lifetime: number): string => {
@@ -75,7 +78,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       iss: issuer,
       sub: accountId,
     };
-    return sign({ alg: "RS256", kid: keyId, typ: "JWT" }, claims, privateKey);
+    return sign(crypto, { alg: "RS256", kid: keyId, typ: "JWT" }, claims, privateKey);
   };
 
   return {
@@ -101,7 +104,16 @@ function isFresh({ iat, lifetime }: Minted, now: number): boolean {
   return age >= 0 && age <= lifetime / 2;
 }
 
-function sign(header: object, claims: object, key: KeyObject): string {
+function keyPair({ generateKeyPair }: Crypto): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  return new Promise((resolve, reject) => {
+    generateKeyPair("rsa", { modulusLength: 2048 }, (error, publicKey, privateKey) => {
+      if (error === null) resolve({ publicKey, privateKey });
+      else reject(error);
+    });
+  });
+}
+
+function sign({ createSign }: Crypto, header: object, claims: object, key: KeyObject): string {
   const signed = `${base64url(header)}.${base64url(claims)}`;
   return `${signed}.${createSign("RSA-SHA256").update(signed).sign(key, "base64url")}`;
 }
@@ -111,7 +123,7 @@ function base64url(value: object): string {
 }
 
 /** The unique id of a service account is a number of 21 digits; the same e-mail always has the same. */
-function numericId(email: string): string {
+function numericId({ hash }: Crypto, email: string): string {
   const digits = BigInt(`0x${hash("sha256", email)}`).toString();
   return `1${digits.slice(0, 20)}`;
 }

@@ -105,7 +105,7 @@ class Door {
     this.#auth = auth;
     this.#limit = limit;
     this.#route = route;
-    runtime.backend.start?.();
+    void runtime.backend.start?.();
   }
 
   async take(request: PushRequest): Promise<Outcome> {

@@ -1,9 +1,11 @@
-import { hash, timingSafeEqual } from "node:crypto";
 import { type AuthFactory, bearerToken, type HeaderLookup, refused, type Verdict } from "../core/auth.ts";
 import { TasksError } from "../core/errors.ts";
 import { didYouMean } from "../core/suggest.ts";
 
 const MIN_SECRET_LENGTH = 16;
+
+/** Loaded with the first secret, and synchronously as authenticators are built: it costs every other service's start. */
+type Crypto = typeof import("node:crypto");
 
 /** Options of {@link sharedSecret}. */
 export interface SharedSecretOptions {
@@ -29,6 +31,8 @@ export interface SharedSecretOptions {
 export function sharedSecret(secrets: string | readonly string[], options: SharedSecretOptions = {}): AuthFactory {
   const header = assertHeader(options);
   return ({ production }) => {
+    const crypto = process.getBuiltinModule("node:crypto");
+    const digest = (secret: string) => crypto.hash("sha256", secret, "buffer");
     const accepted = assertSecrets(typeof secrets === "string" ? [secrets] : secrets, production).map(digest);
     const principals: readonly Verdict[] = accepted.map((_, index) => ({
       ok: true,
@@ -41,19 +45,15 @@ export function sharedSecret(secrets: string | readonly string[], options: Share
       authenticate(lookup) {
         const presented = present(header, lookup);
         if (typeof presented !== "string") return presented;
-        const index = matching(accepted, digest(presented));
+        const index = matching(crypto, accepted, digest(presented));
         return principals[index] ?? wrong;
       },
     };
   };
 }
 
-function digest(secret: string): Buffer {
-  return hash("sha256", secret, "buffer");
-}
-
 /** Index of the matching digest or -1. Looks at all of them, so that the time taken does not tell which one matched. */
-function matching(accepted: readonly Buffer[], presented: Buffer): number {
+function matching({ timingSafeEqual }: Crypto, accepted: readonly Buffer[], presented: Buffer): number {
   let match = -1;
   accepted.forEach((secret, index) => {
     if (timingSafeEqual(secret, presented)) match = index;

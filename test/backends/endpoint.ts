@@ -79,3 +79,14 @@ export class Endpoint {
     response.writeHead(answer?.status ?? 503, answer?.headers).end();
   };
 }
+
+/** A push of the local engine, as far as tests look at it. */
+interface PushBody {
+  readonly deliveryAttempt: number;
+  readonly message: { readonly data: string; readonly attributes?: Record<string, string>; readonly messageId: string };
+}
+
+/** The pushes that an endpoint got, parsed. */
+export function bodiesOf(endpoint: Endpoint): PushBody[] {
+  return endpoint.received.map(({ body }) => JSON.parse(body));
+}

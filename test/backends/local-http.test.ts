@@ -5,38 +5,18 @@ import { TaskRoute } from "../../src/core/route.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { createIdentity } from "../../src/engine/identity.ts";
 import { refusalOf } from "../support/refusal.ts";
-import { Endpoint, type Interception } from "./endpoint.ts";
-import { closeScenes, createScene } from "./scene.ts";
+import { bodiesOf } from "./endpoint.ts";
+import { atOnce, createPushedScene } from "./pushed-scene.ts";
+import { closeScenes } from "./scene.ts";
 
 closeScenes();
 
-/** A client whose tasks are pushed to its own push handler on a real server. */
-async function scene(options: Omit<LocalHttpOptions, "url"> = {}) {
-  const endpoint = await Endpoint.open();
-  const backend = localHttp({ ...options, url: endpoint.url });
-  const opened = createScene({
-    backend,
-    serve: (tasks) => endpoint.serve(tasks),
-    close: () => endpoint.stop(),
-  });
-  return { ...opened, endpoint };
-}
-
-/** Failures are retried at once, so that no time needs to pass for them. */
-const atOnce = { minRetryDelay: 0, maxRetryDelay: 0 };
-
-interface PushBody {
-  readonly deliveryAttempt: number;
-  readonly message: { readonly data: string; readonly attributes?: Record<string, string>; readonly messageId: string };
-}
-
-const bodies = (endpoint: Endpoint): PushBody[] => endpoint.received.map(({ body }) => JSON.parse(body));
 const claims = (authorization: string | undefined): Record<string, unknown> =>
   JSON.parse(Buffer.from(authorization?.split(".")[1] ?? "", "base64url").toString());
 
 describe("a push of the local-http backend", () => {
   it("is the request that Pub/Sub sends, with a token that the push handler's own check takes", async () => {
-    const { options, adopt, clock, endpoint, recorder } = await scene();
+    const { options, adopt, clock, endpoint, recorder } = await createPushedScene();
     const task = new TaskRoute({ path: "accounts.greet", run: () => {} });
     const tasks = adopt(createTasks({ ...options, namespace: "shop", routes: [task] }));
     const { id } = await tasks.enqueue(task, { name: "Zoë" });
@@ -54,7 +34,7 @@ describe("a push of the local-http backend", () => {
       },
       subscription: "projects/local/subscriptions/dev--shop.tasks--accounts.greet-sub",
     });
-    expect(JSON.parse(Buffer.from(bodies(endpoint)[0]?.message.data ?? "", "base64").toString())).toEqual({
+    expect(JSON.parse(Buffer.from(bodiesOf(endpoint)[0]?.message.data ?? "", "base64").toString())).toEqual({
       task_id: id,
       task_name: "greet",
       args: [],
@@ -70,7 +50,7 @@ describe("a push of the local-http backend", () => {
   });
 
   it("is let in alone: not without a token, nor with one that another key signed for the same account", async () => {
-    const { options, adopt, endpoint, recorder, lines } = await scene();
+    const { options, adopt, endpoint, recorder, lines } = await createPushedScene();
     const task = new TaskRoute({ path: "x.task", run: () => {} });
     const tasks = adopt(createTasks({ ...options, routes: [task] }));
     await tasks.enqueue(task);
@@ -90,7 +70,7 @@ describe("a push of the local-http backend", () => {
   });
 
   it("carries attempts that count beside deliveries that do not", async () => {
-    const { options, adopt, clock, endpoint, recorder } = await scene();
+    const { options, adopt, clock, endpoint, recorder } = await createPushedScene();
     const answers = [new Busy("later", { retryAfter: 5 }), new Error("boom"), new Busy("later", { retryAfter: 7 })];
     const attempts: number[] = [];
     const task = new TaskRoute({
@@ -108,8 +88,8 @@ describe("a push of the local-http backend", () => {
     await clock.elapse(7);
     await recorder.outcomes(1, "done");
     expect(attempts).toEqual([1, 1, 2, 2]);
-    expect(bodies(endpoint).map(({ deliveryAttempt }) => deliveryAttempt)).toEqual([1, 2, 3, 4]);
-    expect(bodies(endpoint).map(({ message }) => message.attributes?.["taskroute-carried-attempts"])).toEqual([
+    expect(bodiesOf(endpoint).map(({ deliveryAttempt }) => deliveryAttempt)).toEqual([1, 2, 3, 4]);
+    expect(bodiesOf(endpoint).map(({ message }) => message.attributes?.["taskroute-carried-attempts"])).toEqual([
       undefined,
       "-1",
       "-1",
@@ -118,7 +98,7 @@ describe("a push of the local-http backend", () => {
   });
 
   it("comes anew after RetryAfter, with its attempts carried along until they are used up", async () => {
-    const { options, adopt, clock, endpoint, recorder } = await scene();
+    const { options, adopt, clock, endpoint, recorder } = await createPushedScene();
     const attempts: number[] = [];
     const task = new TaskRoute({
       path: "x.task",
@@ -135,7 +115,7 @@ describe("a push of the local-http backend", () => {
     await recorder.outcomes(1, "discarded");
     expect(attempts).toEqual([1, 2, 3]);
     expect(recorder.finished.map(({ taskId }) => taskId)).toEqual([id, id, id]);
-    const pushes = bodies(endpoint);
+    const pushes = bodiesOf(endpoint);
     expect(new Set(pushes.map(({ message }) => message.messageId)).size).toBe(3);
     expect(pushes.map(({ deliveryAttempt }) => deliveryAttempt)).toEqual([1, 1, 1]);
     expect(await tasks.deadLetters.list()).toMatchObject([
@@ -144,113 +124,9 @@ describe("a push of the local-http backend", () => {
   });
 });
 
-describe("an endpoint of the local-http backend", () => {
-  /** Enqueues a task that meets these answers first, and tells the attempts that its body then saw. */
-  async function attemptsAfter(...interceptions: Interception[]): Promise<number[]> {
-    const { options, adopt, endpoint, recorder } = await scene();
-    const task = new TaskRoute({ path: "x.task", ...atOnce, run: () => {} });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
-    endpoint.interceptions.push(...interceptions);
-    await tasks.enqueue(task);
-    await recorder.outcomes(1, "done");
-    expect(endpoint.interceptions).toEqual([]);
-    return recorder.started.map(({ attempt }) => attempt);
-  }
-
-  it.each<[how: string, intercept: Interception, attempt: number]>([
-    ["answers 404, a nack", (response) => response.writeHead(404).end(), 2],
-    ["answers 500", (response) => response.writeHead(500).end(), 2],
-    ["answers 400, since a later deployment may know the task", (response) => response.writeHead(400).end(), 1],
-    ["cuts the connection", (response) => response.destroy(), 2],
-    [
-      "cuts the connection while it answers",
-      (response) => {
-        response.writeHead(200, { "content-length": 10 });
-        response.write("half");
-        response.flushHeaders();
-        setImmediate(() => response.destroy());
-      },
-      2,
-    ],
-  ])("gets a task again that it %s", async (_, intercept, attempt) => {
-    expect(await attemptsAfter(intercept)).toEqual([attempt]);
-  });
-
-  it.each([102, 200, 201, 202, 204])(
-    "has taken a task that it answers with %i, and does not get it again",
-    async (status) => {
-      const { options, adopt, endpoint, recorder, lines } = await scene();
-      const task = new TaskRoute({ path: "x.task", ...atOnce, run: () => {} });
-      const tasks = adopt(createTasks({ ...options, routes: [task] }));
-      endpoint.interceptions.push((response) => {
-        if (status === 102) response.writeProcessing();
-        response.writeHead(status === 102 ? 500 : status).end();
-      });
-      await tasks.enqueue(task, {}, { id: "first" });
-      await tasks.enqueue(task, {}, { id: "second" });
-      await recorder.outcomes(1, "done");
-      await tasks.close();
-      expect(recorder.started.map(({ taskId }) => taskId)).toEqual(["second"]);
-      expect(endpoint.received).toHaveLength(2);
-      expect(lines).toEqual([]);
-    },
-  );
-
-  it("gets a task again that it does not answer within the ack deadline", async () => {
-    const { options, adopt, clock, endpoint, recorder } = await scene();
-    const task = new TaskRoute({ path: "x.task", ...atOnce, ackDeadline: 10, run: () => {} });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
-    const hanging = Promise.withResolvers<void>();
-    endpoint.interceptions.push(() => hanging.resolve());
-    await tasks.enqueue(task);
-    await hanging.promise;
-    await clock.advance(10_000);
-    const [done] = await recorder.outcomes(1, "done");
-    expect(done).toMatchObject({ attempt: 2 });
-    expect(bodies(endpoint).map(({ deliveryAttempt }) => deliveryAttempt)).toEqual([1, 2]);
-  });
-
-  it("may be down when a task is enqueued, which costs no attempt", async () => {
-    const { options, adopt, clock, endpoint, recorder } = await scene();
-    const task = new TaskRoute({ path: "x.task", run: () => {} });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
-    await endpoint.stop();
-    await tasks.enqueue(task);
-    await clock.elapse(0.1);
-    await clock.elapse(0.2);
-    await endpoint.resume();
-    await clock.elapse(0.4);
-    const [done] = await recorder.outcomes(1);
-    expect(done).toMatchObject({ attempt: 1, outcome: { type: "done" } });
-    expect(bodies(endpoint)[0]?.message.attributes).toEqual({ "taskroute-carried-attempts": "-3" });
-  });
-
-  it("gets no more pushes at once than the backend and the route allow", async () => {
-    const { options, adopt, recorder } = await scene({ maxInFlight: 3 });
-    let [running, most, mostOfSingle] = [0, 0, 0];
-    const run = async (single: boolean): Promise<void> => {
-      running += 1;
-      most = Math.max(most, running);
-      if (single) mostOfSingle = Math.max(mostOfSingle, 1 + singles++);
-      await new Promise(setImmediate);
-      running -= 1;
-      if (single) singles -= 1;
-    };
-    let singles = 0;
-    const plain = new TaskRoute({ path: "x.plain", run: () => run(false) });
-    const single = new TaskRoute({ path: "x.single", maxConcurrency: 1, run: () => run(true) });
-    const tasks = adopt(createTasks({ ...options, routes: [plain, single] }));
-    for (let count = 0; count < 15; count++) await tasks.enqueue(count % 2 === 0 ? plain : single);
-    await recorder.outcomes(15, "done");
-    expect(recorder.finished).toHaveLength(15);
-    expect(most).toBeLessThanOrEqual(3);
-    expect(mostOfSingle).toBe(1);
-  });
-});
-
 describe("closing the local-http backend", () => {
   it("waits for the answer to what has just run", async () => {
-    const { options, adopt, endpoint, recorder, lines, clock } = await scene();
+    const { options, adopt, endpoint, recorder, lines, clock } = await createPushedScene();
     const started = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     const task = new TaskRoute({
@@ -272,7 +148,7 @@ describe("closing the local-http backend", () => {
   });
 
   it("cuts what is not answered within a second, and says how many tasks were left", async () => {
-    const { options, adopt, clock, endpoint, lines } = await scene();
+    const { options, adopt, clock, endpoint, lines } = await createPushedScene();
     const task = new TaskRoute({ path: "x.task", run: () => {} });
     const tasks = adopt(createTasks({ ...options, routes: [task] }));
     const hanging = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
-import { afterEach } from "vitest";
+import { afterEach, vi } from "vitest";
 import type { BackendFactory } from "../../src/core/backend.ts";
-import type { RuntimeOptions } from "../../src/core/runtime.ts";
+import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import type { AnyTasks } from "../../src/core/tasks.ts";
 import type { VirtualClock } from "../../src/engine/clock.ts";
 import { type LogLine, recordLog } from "../support/log.ts";
@@ -34,14 +34,11 @@ const cleanups: (() => Promise<void> | undefined)[] = [];
 
 /** Closes after each test what the scenes of a file have opened. */
 export function closeScenes(): void {
+  // A backend that pushes makes a key of its own, for which a busy machine may need seconds.
+  vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
-}
-
-/** Runs when the test is over, in reverse order. */
-export function afterTest(cleanup: () => Promise<void> | undefined): void {
-  cleanups.push(cleanup);
 }
 
 /** The surroundings of one client, on virtual time. */

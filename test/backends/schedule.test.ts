@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { local } from "../../src/backends/local.ts";
-import { localHttp } from "../../src/backends/local-http.ts";
 import { TaskRoute } from "../../src/core/route.ts";
 import { scheduleOf } from "../../src/core/tick.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
-import { Endpoint } from "./endpoint.ts";
+import { createPushedScene } from "./pushed-scene.ts";
 import { closeScenes, createScene } from "./scene.ts";
 import { WatchedClock } from "./watched-clock.ts";
 
@@ -128,17 +127,7 @@ describe("a schedule on the local backend", () => {
 });
 
 describe("a schedule on the local-http backend", () => {
-  async function scene(start: string) {
-    const endpoint = await Endpoint.open();
-    return createScene(
-      {
-        backend: localHttp({ url: endpoint.url }),
-        serve: (tasks) => endpoint.serve(tasks),
-        close: () => endpoint.stop(),
-      },
-      new WatchedClock(at(start)),
-    );
-  }
+  const scene = (start: string) => createPushedScene({}, new WatchedClock(at(start)));
 
   it("begins with the push handler, and tells a tick's deliveries from those of the next", async () => {
     const { options, adopt, clock, recorder } = await scene("2026-01-01T00:00:30Z");

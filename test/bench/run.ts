@@ -17,8 +17,8 @@ const USAGE = `npm run bench -- [options]
 const PARTS = ["push", "cpu", "import", "engine"] as const;
 type Part = (typeof PARTS)[number];
 
-const FULL = { launches: 5, pairs: 3, round: 700, starts: 15, rounds: 7, deliveries: 1_000_000 };
-const QUICK = { launches: 1, pairs: 3, round: 500, starts: 5, rounds: 3, deliveries: 200_000 };
+const FULL = { launches: 4, pairs: 12, round: 250, starts: 15, rounds: 7, deliveries: 1_000_000 };
+const QUICK = { launches: 1, pairs: 6, round: 250, starts: 5, rounds: 3, deliveries: 200_000 };
 type Effort = typeof FULL;
 
 /** Milliseconds after which the run is ended, whatever it is doing; its children end with it. */

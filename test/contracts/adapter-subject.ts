@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { Busy } from "../../src/core/errors.ts";
+import type { LogMethod } from "../../src/core/logger.ts";
 import { TaskRoute } from "../../src/core/route.ts";
-import type { RuntimeOptions } from "../../src/core/runtime.ts";
+import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import type { AnyTasks } from "../../src/core/tasks.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import type { PushOptions } from "../../src/push/index.ts";
@@ -30,7 +31,7 @@ export interface AdapterSubject {
 export interface Sent {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
+  readonly body?: string;
 }
 
 /** All of an answer that a caller may rely on. */
@@ -63,13 +64,24 @@ export interface Service {
   readonly tasks: AnyTasks;
   readonly ran: object[];
   readonly lines: readonly LogLine[];
+  /** Resolves once something was logged as a warning or an error. */
+  readonly complained: Promise<void>;
 }
 
 /** A service with a task that records its runs, a scheduled one, one that fails and one that is busy. */
 export function createService(options: RuntimeOptions = {}): Service {
   const scene = createScene();
+  const { logger } = scene.options;
+  const complaint = Promise.withResolvers<void>();
+  const complain = (say: LogMethod) => (message: string, fields?: Record<string, unknown>) => {
+    say(message, fields);
+    complaint.resolve();
+  };
   const ran: object[] = [];
-  const record = (payload: unknown, ctx: { name: string; taskId: string; attempt: number; messageId: string }): void => {
+  const record = (
+    payload: unknown,
+    ctx: { name: string; taskId: string; attempt: number; messageId: string },
+  ): void => {
     const { name, taskId, attempt, messageId } = ctx;
     ran.push({ name, taskId, attempt, messageId, payload });
   };
@@ -78,6 +90,7 @@ export function createService(options: RuntimeOptions = {}): Service {
   };
   const tasks = createTasks({
     ...scene.options,
+    logger: { ...logger, warn: complain(logger.warn), error: complain(logger.error) },
     auth: sharedSecret(SECRET),
     ...options,
     routes: [
@@ -88,7 +101,7 @@ export function createService(options: RuntimeOptions = {}): Service {
     ],
   });
   onTestFinished(() => tasks.close());
-  return { tasks, ran, lines: scene.lines };
+  return { tasks, ran, lines: scene.lines, complained: complaint.promise };
 }
 
 /** An address at which a listener answers until the test is over. */

@@ -1,5 +1,5 @@
-import { Agent } from "node:http";
 import { globSync } from "node:fs";
+import { Agent } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createIdentity } from "../../src/engine/identity.ts";
@@ -101,7 +101,9 @@ function answersPushes(mount: Mount, body: "unread" | "parsed"): void {
     const { tasks, ran } = createService();
     const port = await listen(await mount(tasks));
     const push = recorded("wrapped-minimal");
-    expect(await send(port, { ...push, headers: { ...push.headers, authorization: "", ...headers } })).toEqual(answer(403));
+    expect(await send(port, { ...push, headers: { ...push.headers, authorization: "", ...headers } })).toEqual(
+      answer(403),
+    );
     expect(ran).toEqual([]);
   });
 
@@ -145,7 +147,7 @@ function answersPushes(mount: Mount, body: "unread" | "parsed"): void {
     const push = recorded("cloud-tasks-payload");
     const users = Array.from({ length: 20 }, (_, index) => String(index));
     const answers = users.map((userId) => send(port, { ...push, body: JSON.stringify({ userId }) }));
-    expect(new Set(await Promise.all(answers))).toEqual(new Set([answer(200)]));
+    expect(await Promise.all(answers)).toEqual(users.map(() => answer(200)));
     expect(ran.map((run) => (run as { payload: { userId: string } }).payload.userId).sort()).toEqual(users.sort());
   });
 
@@ -179,7 +181,12 @@ function decidesBeforeTheBody(mount: Mount): void {
   it.each([
     ["who is not let in", { headers: length }, {}, answer(403)],
     ["a wrong method", { method: "PUT", headers: { ...length, ...credentials } }, {}, answer(405, { allow: "POST" })],
-    ["a push that comes while the service is not ready", { headers: { ...length, ...credentials } }, { ready: () => false }, answer(429, { retryAfter: "10" })],
+    [
+      "a push that comes while the service is not ready",
+      { headers: { ...length, ...credentials } },
+      { ready: () => false },
+      answer(429, { retryAfter: "10" }),
+    ],
     ["a body announced as over the limit", { headers: { ...credentials, "content-length": "2001" } }, {}, answer(413)],
   ])("sends away %s without waiting for the body", async (_what, sent, options, expected) => {
     const { tasks } = createService(options);
@@ -210,20 +217,19 @@ function readsTheBody(mount: Mount): void {
     expect(ran).toEqual([expectations["wrapped-full"]?.ran]);
   });
 
-  it("refuses a body over the limit that did not announce its length", async () => {
+  it("refuses a body over the limit that did not announce its length, before its end", async () => {
     const { tasks, ran } = createService();
     const port = await listen(await mount(tasks, { bodyLimit: 2000 }));
-    const { body, ...push } = recorded("wrapped-minimal");
-    const outgoing = begin(port, { ...push, headers: { ...push.headers, "transfer-encoding": "chunked" } });
+    const { headers } = recorded("wrapped-minimal");
+    const outgoing = begin(port, { headers: { ...headers, "transfer-encoding": "chunked" } });
     for (let piece = 0; piece < 20; piece++) outgoing.write(" ".repeat(1000));
-    outgoing.end(body);
     expect(await answerTo(outgoing)).toEqual(answer(413));
     expect(ran).toEqual([]);
   });
 
   it("survives a client that hangs up in the middle of its body, and acknowledges nothing", async () => {
     const reading = Promise.withResolvers<void>();
-    const { tasks, ran, logged } = createService({
+    const { tasks, ran, complained } = createService({
       ready: () => {
         reading.resolve();
         return true;
@@ -235,7 +241,7 @@ function readsTheBody(mount: Mount): void {
     outgoing.write(push.body);
     await reading.promise;
     outgoing.destroy();
-    await logged("a push was rejected");
+    await complained;
     expect(ran).toEqual([]);
     expect(await send(port, push)).toEqual(answer(200));
     expect(ran).toHaveLength(1);

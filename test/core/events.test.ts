@@ -25,7 +25,7 @@ describe("hooks", () => {
     const tasks = createTasks({ ...options, hooks, backend: immediate(), routes: [route] });
     const { id: taskId } = await tasks.enqueue(route, {}, { dedupeKey: "k" });
     await tasks.enqueue(route, {}, { dedupeKey: "k" });
-    const run = { ...names, taskId, attempt: 1, messageId: "1" };
+    const run = { ...names, taskId, attempt: 1, maxAttempts: 10, messageId: "1", scheduledFor: undefined };
     expect(events).toEqual([
       ["started", run],
       ["finished", { ...run, outcome: { type: "done", result: "ran" }, duration: 0 }],

@@ -12,6 +12,8 @@ describe("the nearest known word", () => {
     ["pth", "path"],
     ["paths", "path"],
     ["maxRetryDelays", "maxRetryDelay"],
+    ["ackDeadli", "ackDeadline"],
+    ["ackDeadl", undefined],
     ["maxTry", undefined],
     ["timeout", undefined],
     ["", undefined],

@@ -125,7 +125,7 @@ describe("a virtual clock", () => {
     clock.setTimeout(() => void clock.advance(100), 10);
     for (const wait of [20, 50, 200]) clock.setTimeout(() => seen.push(clock.now() - START), wait);
     await clock.advance(30);
-    expect(clock.now() - START).toBeGreaterThanOrEqual(30);
+    expect(clock.now() - START).toBeGreaterThanOrEqual(Math.max(30, ...seen));
     await clock.advanceTo(new Date(START + 500));
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
     expect(seen).toHaveLength(3);

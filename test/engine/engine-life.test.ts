@@ -33,15 +33,18 @@ describe("an engine at work", () => {
     await Promise.all([run.engine.whenQuiet(), run.engine.whenIdle()]);
   });
 
-  it("leaves the event loop its turns between batches, however much waits", async () => {
-    const run = new ScriptedEngine([task]);
-    for (let count = 0; count < 5000; count++) run.publish(task);
-    await turn();
-    expect(run.arrivals.length).toBeGreaterThan(0);
-    expect(run.arrivals.length).toBeLessThanOrEqual(256);
-    await run.engine.whenIdle();
-    expect(run.arrivals).toHaveLength(5000);
-  });
+  it.each([100, 10_000])(
+    "leaves the event loop its turns, however much waits, with %i at once",
+    async (maxInFlight) => {
+      const run = new ScriptedEngine([task], () => done, { maxInFlight });
+      for (let count = 0; count < 5000; count++) run.publish(task);
+      await turn();
+      expect(run.arrivals.length).toBeGreaterThan(0);
+      expect(run.arrivals.length).toBeLessThanOrEqual(256);
+      await run.engine.whenIdle();
+      expect(run.arrivals).toHaveLength(5000);
+    },
+  );
 
   it("delivers what waits to the host that it is attached to", async () => {
     const run = new ScriptedEngine([task]);
@@ -94,18 +97,25 @@ describe("an engine at work", () => {
 describe("an engine that is closed", () => {
   it("leaves no timer, delivers nothing more, and tells whoever waits for what will not run", async () => {
     const limited = route("x.limited", { queue: { ratePerSecond: 1 } });
-    const run = new ScriptedEngine([task, limited], () => run.after(5).then(() => failed()), { maxInFlight: 1 });
+    const run = new ScriptedEngine([task, limited], ({ path }) =>
+      path === "x.limited" ? done : run.after(5).then(() => failed()),
+    );
     const inFlight = run.publish(task);
+    run.publish(limited);
     await run.pass(0);
-    const waiting = [run.publish(task), run.publish(task, { delay: 60 }), run.publish(limited), run.publish(limited)];
+    const waiting = [run.publish(limited), run.publish(limited), run.publish(task, { delay: 60 })];
+    await run.pass(0);
+    expect(run.clock.pending).toBe(3);
     run.engine.close();
     const abandoned = { type: "busy", reason: "draining" };
+    // Left are the timers of what is in flight.
+    expect(run.clock.pending).toBe(1);
     for (const receipt of waiting) expect(await receipt.outcome?.()).toMatchObject(abandoned);
     await run.pass(DAY);
     expect(await inFlight.outcome?.()).toMatchObject(abandoned);
-    expect(run.arrivals).toHaveLength(1);
+    expect(run.arrivals).toHaveLength(2);
     expect(run.clock.pending).toBe(0);
-    expect(run.engine.unfinished).toBe(5);
+    expect(run.engine.unfinished).toBe(4);
   });
 
   it("lets what is in flight finish", async () => {

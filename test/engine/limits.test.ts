@@ -74,8 +74,12 @@ describe("the rate of a route", () => {
     const run = new ScriptedEngine([limited, free], ({ path, attempt }) =>
       path === "x.limited" && attempt === 1 ? failed() : done,
     );
-    for (let count = 0; count < 50; count++) run.publish(limited);
+    for (let count = 0; count < 49; count++) run.publish(limited);
     for (let count = 0; count < 50; count++) run.publish(free);
+    await run.pass(0);
+    run.publish(limited);
+    await run.pass(0);
+    expect(run.clock.pending).toBe(1);
     await run.pass(60);
     const times = run.arrivals.filter(({ path }) => path === "x.limited").map(({ at }) => at);
     expect(times).toHaveLength(100);

@@ -4,7 +4,7 @@ import type { Authenticator } from "../../src/core/auth.ts";
 import { TaskContract } from "../../src/core/contract.ts";
 import { Busy, Discard, RetryAfter, type TasksErrorCode } from "../../src/core/errors.ts";
 import { TaskRoute } from "../../src/core/route.ts";
-import type { RuntimeOptions } from "../../src/core/runtime.ts";
+import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { createPushHandler, type PushOptions } from "../../src/push/handle.ts";
 import { noAuth } from "../../src/push/no-auth.ts";

@@ -2,7 +2,7 @@ import type { Backend, BackendFactory, Capabilities, OutgoingTask, Receipt } fro
 import type { DeadLetter, DeadLetterSink } from "../../src/core/dead-letter.ts";
 import type { Delivery } from "../../src/core/delivery.ts";
 import type { Outcome } from "../../src/core/outcome.ts";
-import type { RuntimeOptions } from "../../src/core/runtime.ts";
+import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import type { AnyTasks } from "../../src/core/tasks.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { type LogLine, recordLog } from "./log.ts";
