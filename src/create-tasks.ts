@@ -21,7 +21,7 @@ function chooseBackend(config: Config): BackendFactory {
       if (config.production) {
         throw new TasksError(
           "INVALID_CONFIG",
-          "backend: expected one in production, got none; pass backend to createTasks or set TASKS_BACKEND",
+          "backend: expected one in production, got none; pass backend to createTasks",
         );
       }
       return local({ shared: `${config.environment}--${config.namespace}` });

@@ -20,8 +20,8 @@ export interface Delivery {
   readonly scheduled: boolean;
   /** The tick it stands for, where the transport says so. */
   readonly scheduledFor: Date | undefined;
-  /** When the message was published, where the transport says so. */
-  readonly publishTime: Date | undefined;
+  /** When the message was published, in ISO 8601 as the transport wrote it, unchecked. */
+  readonly publishTime: string | undefined;
   /** Milliseconds since the epoch at which the delivery arrived. */
   readonly receivedAt: number;
   /** Everything else that travelled: Pub/Sub attributes. */

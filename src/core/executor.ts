@@ -60,7 +60,7 @@ export class Executor {
     this.#scope = scope;
     for (const route of scope.registry.routes) {
       const size = route.settings.maxConcurrency;
-      if (size !== undefined) this.#slots.set(route, new Slots(size, scope.clock));
+      if (size !== undefined) this.#slots.set(route, new Slots(size, scope.clock, route.settings.ackDeadline * 1000));
     }
   }
 
@@ -128,9 +128,7 @@ export class Executor {
   async #waitForSlot(delivery: Delivery, route: AnyRoute, payload: unknown, slots: Slots): Promise<Outcome> {
     const taken = slots.acquire();
     if (!(taken === true || (await taken))) return busy(this.#draining ? "draining" : "no-slot");
-    if (!this.#draining) return this.#run(delivery, route, payload, slots);
-    slots.release();
-    return busy("draining");
+    return this.#draining ? busy("draining") : this.#run(delivery, route, payload, slots);
   }
 
   async #identified(delivery: Delivery, route: AnyRoute): Promise<Delivery> {

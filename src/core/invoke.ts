@@ -56,6 +56,8 @@ async function inContext(
   const context = await factory(info);
   ctx.context = context;
   try {
+    // A factory that outlasted the deadline: the delivery is answered, and will come again.
+    ctx.signal.throwIfAborted();
     return await body();
   } finally {
     // The work is done or has failed by now: a context that cannot be closed must not change that.

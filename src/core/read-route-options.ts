@@ -105,7 +105,7 @@ function readDeadlines(
   const longest = pubsub ? 600 : 3600;
   const ackDeadline = read.number(
     "ackDeadline",
-    { min: via === "cloud-tasks" ? 15 : 10, max: pubsub ? 600 : 1800, unit: "seconds" },
+    { min: via === "cloud-tasks" ? 15 : 10, max: pubsub ? 600 : 1800, whole: true, unit: "seconds" },
     300,
   );
   const minRetryDelay = read.number("minRetryDelay", { min: 0, max: longest, unit: "seconds" }, 10);

@@ -18,7 +18,7 @@ import { Registry } from "./registry.ts";
 import { type RuntimeOptions, readRuntimeOptions } from "./runtime-options.ts";
 import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
-import { identifyTick, tickId } from "./tick.ts";
+import { tickId } from "./tick.ts";
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
@@ -227,11 +227,11 @@ export class Runtime {
    */
   async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
     const backend = this.backend;
-    if (!backend.capabilities.delay || !this.#mayReplace(delivery)) return false;
+    // A tick stays with its scheduler: created anew it would lose its lock against overlap.
+    if (delivery.scheduled || !backend.capabilities.delay || !this.#mayReplace(delivery)) return false;
     const now = this.clock.now();
-    const { taskId } = delivery.scheduled ? await identifyTick(delivery, route, this.config) : delivery;
     await backend.send({
-      id: taskId,
+      id: delivery.taskId,
       route,
       payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
       enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),

@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from "./clock.ts";
 
-/** How long a delivery waits for a slot of its route before it is answered with 429. Pub/Sub keeps the push open meanwhile. */
-const SLOT_WAIT_MS = 10_000;
+/** The longest that a delivery waits for a slot before it is answered with 429. Pub/Sub keeps the push open meanwhile. */
+const LONGEST_WAIT_MS = 10_000;
 
 interface Waiter {
   take(slot: boolean): void;
@@ -12,14 +12,17 @@ interface Waiter {
 export class Slots {
   #free: number;
   readonly #clock: Clock;
+  readonly #wait: number;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(size: number, clock: Clock) {
+  /** @param ackDeadlineMs of the route: no more than half of it is spent waiting, so that the run has the rest. */
+  constructor(size: number, clock: Clock, ackDeadlineMs: number) {
     this.#free = size;
     this.#clock = clock;
+    this.#wait = Math.min(LONGEST_WAIT_MS, ackDeadlineMs / 2);
   }
 
-  /** Takes a slot: at once when one is free, else within 10 s; `false` when none came free. */
+  /** Takes a slot: at once when one is free, else within 10 s or half the deadline; `false` when none came free. */
   acquire(): boolean | Promise<boolean> {
     if (this.#free > 0) {
       this.#free -= 1;
@@ -34,7 +37,7 @@ export class Slots {
           resolve(slot);
         },
       };
-      waiter.timer = this.#clock.setTimeout(() => waiter.take(false), SLOT_WAIT_MS);
+      waiter.timer = this.#clock.setTimeout(() => waiter.take(false), this.#wait);
       this.#waiters.add(waiter);
     });
   }

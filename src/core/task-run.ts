@@ -61,6 +61,12 @@ export class ReceiptRun<R> implements TaskRun<R> {
     const outcome = await this.outcome(options);
     if (outcome.type === "done")
       return (outcome.result === undefined ? undefined : JSON.parse(JSON.stringify(outcome.result) ?? "null")) as R;
+    if (outcome.type === "busy" && outcome.reason === "draining") {
+      throw new TasksError(
+        "CLOSED",
+        `result of "${this.#path}": expected the client to stay open until the task ends, got a closed one; await the result before close()`,
+      );
+    }
     const why = "reason" in outcome ? `${outcome.type}: ${outcome.reason}` : outcome.type;
     throw new TasksError(
       "TASK_FAILED",

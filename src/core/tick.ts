@@ -36,8 +36,9 @@ export async function identifyTick(delivery: Delivery, route: AnyRoute, naming: 
   return { ...delivery, taskId: tickId(naming, route, tick), scheduledFor: tick };
 }
 
-async function tickBefore(route: AnyRoute, published: Date | undefined): Promise<Date | undefined> {
-  if (published === undefined || route.settings.schedule === undefined) return undefined;
+async function tickBefore(route: AnyRoute, publishTime: string | undefined): Promise<Date | undefined> {
+  const published = new Date(publishTime ?? Number.NaN);
+  if (Number.isNaN(published.getTime()) || route.settings.schedule === undefined) return undefined;
   const schedule = await scheduleOf(route);
   const tick = schedule.previous(published);
   const window = Math.min(WINDOW_MS, schedulePeriod(schedule, published) / 2);

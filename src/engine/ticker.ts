@@ -29,7 +29,9 @@ export class Ticker {
   /** Starts the schedules of all routes that have one; resolves when every first tick is set. */
   async start(routes: readonly AnyRoute[]): Promise<void> {
     await Promise.all(
-      routes.filter((route) => route.settings.schedule !== undefined).map((route) => this.#begin(route)),
+      routes
+        .filter((route) => route.settings.schedule !== undefined && route.run !== undefined)
+        .map((route) => this.#begin(route)),
     );
   }
 

@@ -11,7 +11,7 @@ import type { Runtime } from "../core/runtime.ts";
 import type { AnyTasks } from "../core/tasks.ts";
 import { isThenable } from "../core/thenable.ts";
 import { authenticatorOf } from "./authentication.ts";
-import { assertWithin, BodyTooLarge } from "./body.ts";
+import { assertWithin, type BodyContent, BodyTooLarge } from "./body.ts";
 import { decodeDelivery, decodePayload } from "./decode.ts";
 import type { PushRequest, PushResponse } from "./request.ts";
 import { responseOf } from "./status.ts";
@@ -118,8 +118,13 @@ class Door {
     const admitted = executor.admit();
     const refusal = isThenable(admitted) ? await admitted : admitted;
     if (refusal !== undefined) return refusal;
-    const delivery = await this.#read(request, receivedAt);
-    if ("type" in delivery) return delivery;
+    let delivery: Delivery;
+    try {
+      const content = request.body(this.#limit);
+      delivery = this.#decode(isThenable(content) ? await content : content, request, receivedAt);
+    } catch (error) {
+      return this.#unreadable(error);
+    }
     const outcome = await executor.execute(delivery, this.#route);
     if (outcome.type === "failed" && outcome.retryAfter !== undefined)
       return this.#deferred(delivery, outcome, outcome.retryAfter);
@@ -136,20 +141,20 @@ class Door {
     return { type: "refused", status };
   }
 
-  async #read(request: PushRequest, receivedAt: number): Promise<Delivery | Outcome> {
-    try {
-      const content = request.body(this.#limit);
-      const body = isThenable(content) ? await content : content;
-      assertWithin(body, this.#limit);
-      if (this.#route !== undefined) return decodePayload(this.#route, body, request.header, receivedAt);
-      return decodeDelivery(body, request.header, receivedAt);
-    } catch (error) {
-      if (error instanceof BodyTooLarge) return this.#refused(413, { limit: this.#limit });
-      // Only our own errors are known not to quote the body; a framework's parser may.
-      const reported = isTasksError(error) ? describeError(error) : `${nameOf(error)}: the body could not be read`;
-      this.#runtime.logger.error("a push was rejected", { reason: "malformed", error: reported });
-      return { type: "rejected", reason: "malformed", error };
-    }
+  #decode(body: BodyContent, { header }: PushRequest, receivedAt: number): Delivery {
+    assertWithin(body, this.#limit);
+    if (this.#route !== undefined) return decodePayload(this.#route, body, header, receivedAt);
+    return decodeDelivery(body, header, receivedAt);
+  }
+
+  #unreadable(error: unknown): Outcome {
+    if (error instanceof BodyTooLarge) return this.#refused(413, { limit: this.#limit });
+    // A body that was taken away before it got here is no fault of the message.
+    if (isTasksError(error, "INVALID_CONFIG")) throw error;
+    // Only our own errors are known not to quote the body; a framework's parser may.
+    const reported = isTasksError(error) ? describeError(error) : `${nameOf(error)}: the body could not be read`;
+    this.#runtime.logger.error("a push was rejected", { reason: "malformed", error: reported });
+    return { type: "rejected", reason: "malformed", error };
   }
 
   /** `RetryAfter`: the task is created anew with its own delay where the backend can, and only then acknowledged. */

@@ -2,9 +2,13 @@ import type { HeaderLookup } from "../core/auth.ts";
 import { CARRIED_ATTEMPTS } from "../core/delivery.ts";
 import { isObject } from "../core/envelope.ts";
 import { TasksError } from "../core/errors.ts";
-import { carriedAttempts, type TransportMessage, timeOf } from "./transport.ts";
+import { carriedAttempts, type TransportMessage } from "./transport.ts";
 
 const NO_ATTRIBUTES: Readonly<Record<string, string>> = Object.freeze({});
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
 
 /** Whether parsed JSON is a wrapped Pub/Sub push body. An envelope has no `message`. */
 export function isWrapped(
@@ -43,7 +47,7 @@ export function wrappedMessage({
     messageId,
     attempt: Math.max(1, deliveries + carriedAttempts(attributes[CARRIED_ATTEMPTS])),
     scheduledFor: undefined,
-    publishTime: timeOf(message.publishTime ?? message.publish_time),
+    publishTime: textOf(message.publishTime ?? message.publish_time),
     attributes,
   };
 }
@@ -60,7 +64,7 @@ export function unwrappedMessage(header: HeaderLookup): TransportMessage | undef
     messageId,
     attempt: Math.max(1, 1 + carriedAttempts(header(CARRIED_ATTEMPTS))),
     scheduledFor: undefined,
-    publishTime: timeOf(header("x-goog-pubsub-publish-time")),
+    publishTime: header("x-goog-pubsub-publish-time"),
     attributes: NO_ATTRIBUTES,
   };
 }

@@ -7,7 +7,7 @@ export type TransportMessage = Pick<
 >;
 
 /** More than any task can have used; what is beyond it was not written by us. */
-const MOST_CARRIED = 10_000;
+const MOST_CARRIED = 1_000_000_000;
 
 /**
  * Attempts that a task used before it was created anew. Negative where deliveries do not count as attempts, 0 where the

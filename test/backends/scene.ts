@@ -1,4 +1,4 @@
-import { afterEach, vi } from "vitest";
+import { afterEach } from "vitest";
 import type { BackendFactory } from "../../src/core/backend.ts";
 import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import type { AnyTasks } from "../../src/core/tasks.ts";
@@ -34,8 +34,6 @@ const cleanups: (() => Promise<void> | undefined)[] = [];
 
 /** Closes after each test what the scenes of a file have opened. */
 export function closeScenes(): void {
-  // A backend that pushes makes a key of its own, for which a busy machine may need seconds.
-  vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });

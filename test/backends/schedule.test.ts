@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { local } from "../../src/backends/local.ts";
 import { TaskRoute } from "../../src/core/route.ts";
-import { scheduleOf } from "../../src/core/tick.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { createPushedScene } from "./pushed-scene.ts";
@@ -29,8 +28,7 @@ describe("a schedule on the local backend", () => {
         void seen.push({ days, taskId, scheduledFor, enqueuedAt, attempt, at: new Date(clock.now()) }),
     });
     const tasks = adopt(createTasks({ ...options, routes: [report] }));
-    await scheduleOf(report);
-    tasks.start();
+    await tasks.start();
     await clock.advanceTo(at("2026-03-30T12:00:00Z"));
     const ticks = ["2026-03-29T08:00:00Z", "2026-03-30T08:00:00Z"].map(at);
     expect(seen).toEqual(
@@ -58,8 +56,7 @@ describe("a schedule on the local backend", () => {
       },
     });
     const tasks = adopt(createTasks({ ...options, routes: [task] }));
-    await scheduleOf(task);
-    tasks.start();
+    await tasks.start();
     await clock.advance(2 * MINUTE);
     expect(seen.map(([, attempt]) => attempt)).toEqual([1, 2, 3, 1, 2, 3]);
     expect(new Set(seen.slice(0, 3).map(([taskId]) => taskId)).size).toBe(1);
@@ -79,8 +76,7 @@ describe("a schedule on the local backend", () => {
       run: () => new Promise<void>((resolve) => clock.setTimeout(resolve, 2.5 * MINUTE)),
     });
     const tasks = adopt(createTasks({ ...options, routes: [task] }));
-    await scheduleOf(task);
-    tasks.start();
+    await tasks.start();
     await clock.advance(3.2 * MINUTE);
     expect(recorder.finished.map(({ outcome }) => outcome.type)).toEqual(types);
     const skipped = recorder.finished.filter(({ outcome }) => outcome.type === "skipped");
@@ -94,8 +90,7 @@ describe("a schedule on the local backend", () => {
     const env: Record<string, string> = { REPORTS: "off" };
     const task = new TaskRoute({ path: "x.task", schedule: "* * * * *", killSwitch: "REPORTS", run: () => {} });
     const tasks = adopt(createTasks({ ...options, env, routes: [task] }));
-    await scheduleOf(task);
-    tasks.start();
+    await tasks.start();
     await clock.advance(2 * MINUTE);
     env.REPORTS = "on";
     await clock.advance(MINUTE);
@@ -113,10 +108,9 @@ describe("a schedule on the local backend", () => {
     const scheduled = new TaskRoute({ path: "x.scheduled", schedule: "* * * * *", run: () => {} });
     const other = new TaskRoute({ path: "x.other", run: () => {} });
     const tasks = adopt(createTasks({ ...options, routes: [scheduled, other] }));
-    await scheduleOf(scheduled);
     await tasks.enqueue(other);
-    tasks.start();
-    tasks.start();
+    await tasks.start();
+    await tasks.start();
     await clock.advance(MINUTE);
     expect(recorder.started.map(({ path }) => path)).toEqual(["x.other", "x.scheduled"]);
     await tasks.close();
@@ -143,8 +137,7 @@ describe("a schedule on the local-http backend", () => {
         if (attempt === 1) throw new Error("boom");
       },
     });
-    await scheduleOf(task);
-    adopt(createTasks({ ...options, routes: [task] }));
+    await adopt(createTasks({ ...options, routes: [task] })).start();
     await clock.elapse(30);
     await recorder.outcomes(1, "done");
     await clock.elapse(60);
@@ -172,8 +165,7 @@ describe("a schedule on the local-http backend", () => {
         await release.promise;
       },
     });
-    await scheduleOf(task);
-    adopt(createTasks({ ...options, routes: [task] }));
+    await adopt(createTasks({ ...options, routes: [task] })).start();
     await clock.elapse(30);
     await started.promise;
     await clock.elapse(60);

@@ -134,7 +134,15 @@ export function describeBackend(name: string, subject: BackendSubject): void {
       const kinds = subject.inline ? ["started", "finished", "enqueued"] : ["enqueued", "started", "finished"];
       expect(recorder.order).toEqual(kinds.map((kind) => `${kind} ${id}`));
       const [started] = recorder.started;
-      expect(started).toEqual({ taskId: id, name: "task", path: "x.task", attempt: 1, messageId: started?.messageId });
+      expect(started).toEqual({
+        taskId: id,
+        name: "task",
+        path: "x.task",
+        attempt: 1,
+        maxAttempts: 10,
+        messageId: expect.stringMatching(/./),
+        scheduledFor: undefined,
+      });
       expect(recorder.finished).toEqual([{ ...started, outcome: { type: "done", result: "result" }, duration: 0 }]);
     });
 

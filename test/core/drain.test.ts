@@ -113,6 +113,19 @@ describe("closing a client", () => {
     expect(run).not.toHaveBeenCalled();
   });
 
+  it("starts nothing that was handed a slot in the same moment", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const run = vi.fn(() => promise);
+    const { tasks, outcome, clock } = closing(run);
+    const waiting = deliver(tasks, { taskName: "a" });
+    const closed = promise.then(() => tasks.close());
+    resolve();
+    await clock.advance(0);
+    await closed;
+    expect([await outcome, await waiting]).toMatchObject([{ type: "done" }, busy]);
+    expect(run).toHaveBeenCalledOnce();
+  });
+
   it("lets tasks under way enqueue others until they are done", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { clock, outcome, close, sent } = closing(async (_payload, ctx) => {

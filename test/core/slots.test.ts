@@ -8,7 +8,7 @@ import { createScene, deliver } from "../support/scene.ts";
 /** Waits for slots of one, and notes in which order they come. */
 function oneSlot() {
   const clock = new VirtualClock();
-  const slots = new Slots(1, clock);
+  const slots = new Slots(1, clock, 300_000);
   const order: string[] = [];
   const wait = (who: string): void => {
     void Promise.resolve(slots.acquire()).then((taken) => order.push(`${who} ${taken}`));
@@ -18,9 +18,23 @@ function oneSlot() {
 
 describe("a slot", () => {
   it("is taken at once, without a promise, while one is free", () => {
-    const slots = new Slots(2, new VirtualClock());
+    const slots = new Slots(2, new VirtualClock(), 300_000);
     expect([slots.acquire(), slots.acquire()]).toEqual([true, true]);
     expect(slots.acquire()).toBeInstanceOf(Promise);
+  });
+
+  it("is waited for no longer than half the deadline, so that the run has the rest", async () => {
+    const clock = new VirtualClock();
+    const slots = new Slots(1, clock, 12_000);
+    slots.acquire();
+    let taken: boolean | undefined;
+    void Promise.resolve(slots.acquire()).then((slot) => {
+      taken = slot;
+    });
+    await clock.advance(5999);
+    expect(taken).toBeUndefined();
+    await clock.advance(1);
+    expect(taken).toBe(false);
   });
 
   it("goes to whoever has waited longest", async () => {

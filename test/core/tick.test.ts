@@ -31,7 +31,7 @@ async function runOf(
   return { taskId, scheduledFor: scheduledFor?.toISOString(), scene };
 }
 
-const published = (time: string): Partial<Delivery> => ({ publishTime: new Date(time) });
+const published = (time: string): Partial<Delivery> => ({ publishTime: time });
 
 describe("a scheduler's message", () => {
   const daily = ["0 9 * * *"] as const;

@@ -77,7 +77,7 @@ describe("the body of a push", () => {
   it("carries the scheduler's fixed envelope for a tick", () => {
     const tick = message({ payloadJson: "{}" }, new Date("2026-02-26T19:13:00Z"));
     expect(data(tick)).toEqual({ task_id: "scheduled-greet", task_name: "greet", args: [], kwargs: {} });
-    expect(delivered(tick)).toMatchObject({ scheduled: true, publishTime: new Date(PUBLISHED) });
+    expect(delivered(tick)).toMatchObject({ scheduled: true, publishTime: "2026-02-26T19:13:55.749Z" });
   });
 
   it("is read by the push handler as what was sent", () => {
@@ -92,7 +92,7 @@ describe("the body of a push", () => {
       attempt: 1,
       scheduled: false,
       scheduledFor: undefined,
-      publishTime: new Date(PUBLISHED),
+      publishTime: "2026-02-26T19:13:55.749Z",
       receivedAt: PUBLISHED,
       attributes: {},
     });
