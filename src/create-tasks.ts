@@ -35,5 +35,6 @@ function chooseBackend(config: Config): BackendFactory {
  * @throws TasksError `INVALID_OPTION` or `DUPLICATE_ROUTE`.
  */
 export function createTasks<const L extends readonly AnyRoute[]>(options: TasksOptions<L>): Tasks<L[number]> {
-  return new Tasks<L[number]>(new Runtime({ env: process.env, ...options }, chooseBackend));
+  const env = options.env ?? process.env;
+  return new Tasks<L[number]>(new Runtime({ ...options, env }, chooseBackend, process.env));
 }

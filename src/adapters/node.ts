@@ -107,10 +107,12 @@ function readBody(stream: Readable, limit: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    const collect = (chunk: Uint8Array): void => {
-      size += chunk.length;
+    const collect = (chunk: Uint8Array | string): void => {
+      // Text, when something before us has called setEncoding.
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk, stream.readableEncoding ?? "utf8") : chunk;
+      size += bytes.length;
       if (size <= limit) {
-        chunks.push(chunk);
+        chunks.push(bytes);
         return;
       }
       stream.off("data", collect);

@@ -3,7 +3,7 @@ import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from
 import { describeError } from "../core/dead-letter.ts";
 import { TasksError } from "../core/errors.ts";
 import { assertKnownOptions } from "../core/options.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { isSettled, type Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
 import { DedupeKeys } from "../engine/dedupe.ts";
 import { ParkedLetters } from "../engine/parked.ts";
@@ -53,7 +53,7 @@ class ImmediateBackend implements Backend {
     this.deadLetters = new ParkedLetters({
       clock: host.clock,
       route: (path) => host.registry.routes.find((route) => route.path === path),
-      publish: (task) => this.send(task),
+      publish: (task) => this.#rerun(task),
     });
   }
 
@@ -82,8 +82,17 @@ class ImmediateBackend implements Backend {
     // Held before the task runs, so that a task which enqueues its own key does not run itself for ever.
     this.#keys.hold(key, { id: task.id, deduplicated: false, outcome: () => outcome }, now + task.dedupe.window * 1000);
     const running = this.#run(task);
+    outcome.catch(() => {});
     settle(running);
     return this.#receipt(task, await running);
+  }
+
+  /** Nothing inline tries a task again: one that fails once more stays parked. */
+  async #rerun(task: OutgoingTask): Promise<void> {
+    const outcome = await this.#run(task);
+    if (isSettled(outcome)) return;
+    this.#receipt(task, outcome);
+    throwFailure(task, outcome);
   }
 
   #receipt(task: OutgoingTask, outcome: Outcome): Receipt {

@@ -1,4 +1,3 @@
-import type { Clock, TimerHandle } from "./clock.ts";
 import { TasksError } from "./errors.ts";
 
 /**
@@ -9,21 +8,29 @@ export function abortMargin(ackDeadlineMs: number): number {
   return Math.max(2000, ackDeadlineMs * 0.05);
 }
 
+/** What comes next in a run that goes on and on. */
+type Phase = "running" | "aborted" | "overdue" | "abandoned";
+
 /** One run under way: its deadline, its signal, and who aborted it. */
 export class ActiveRun {
   /** Milliseconds since the epoch at which the service delivers again. */
   readonly deadline: number;
-  readonly #clock: Clock;
+  /** When {@link ActiveRun.pass} is to be called next, milliseconds since the epoch. */
+  nextAt: number;
   readonly #ackDeadlineMs: number;
+  readonly #margin: number;
+  #phase: Phase = "running";
+  #overdue: (() => void) | undefined;
+  #abandoned: (() => void) | undefined;
   #controller: AbortController | undefined;
-  #timer: TimerHandle | undefined;
   #abortReason: Error | undefined;
   #shutdown = false;
 
-  constructor(clock: Clock, receivedAt: number, ackDeadlineMs: number) {
-    this.#clock = clock;
+  constructor(receivedAt: number, ackDeadlineMs: number) {
     this.#ackDeadlineMs = ackDeadlineMs;
+    this.#margin = abortMargin(ackDeadlineMs);
     this.deadline = receivedAt + ackDeadlineMs;
+    this.nextAt = this.deadline - this.#margin;
   }
 
   /** Made when first asked for: most tasks never look at it. */
@@ -45,30 +52,36 @@ export class ActiveRun {
     return this.#abortReason;
   }
 
-  /**
-   * Starts the deadline: aborts the signal at its margin; half a margin later, with the run still going, calls
-   * `overdue`, and at twice the deadline `abandoned`.
-   */
+  /** Who is told half a margin before the deadline that the run goes on, and at twice the deadline that it still does. */
   watch(overdue: () => void, abandoned: () => void): void {
-    const margin = abortMargin(this.#ackDeadlineMs);
-    const untilDeadline = this.deadline - this.#clock.now();
-    this.#after(untilDeadline - margin, () => {
-      this.#abort(
-        new TasksError(
-          "TIMEOUT",
-          `task: expected to finish within its ack deadline of ${this.#ackDeadlineMs / 1000} s, got no end; raise ackDeadline or split the work`,
-        ),
-      );
-      this.#after(margin / 2, () => {
-        overdue();
-        this.#after(this.#ackDeadlineMs + margin / 2, abandoned);
-      });
-    });
+    this.#overdue = overdue;
+    this.#abandoned = abandoned;
   }
 
-  /** Stops the deadline: the run has settled. */
-  settle(): void {
-    this.#clock.clearTimeout(this.#timer);
+  /** The moment `nextAt` has come: first the signal aborts, then the run is overdue, and at last it is abandoned. */
+  pass(): void {
+    switch (this.#phase) {
+      case "running":
+        this.#phase = "aborted";
+        this.nextAt = this.deadline - this.#margin / 2;
+        this.#abort(
+          new TasksError(
+            "TIMEOUT",
+            `task: expected to finish within its ack deadline of ${this.#ackDeadlineMs / 1000} s, got no end; raise ackDeadline or split the work`,
+          ),
+        );
+        return;
+      case "aborted":
+        this.#phase = "overdue";
+        this.nextAt = this.deadline + this.#ackDeadlineMs;
+        this.#overdue?.();
+        return;
+      case "overdue":
+      case "abandoned":
+        this.#phase = "abandoned";
+        this.nextAt = Number.POSITIVE_INFINITY;
+        this.#abandoned?.();
+    }
   }
 
   /** Aborts the signal because the client is closing. */
@@ -85,9 +98,5 @@ export class ActiveRun {
   #abort(reason: Error): void {
     this.#abortReason ??= reason;
     this.#controller?.abort(reason);
-  }
-
-  #after(ms: number, callback: () => void): void {
-    this.#timer = this.#clock.setTimeout(callback, ms);
   }
 }

@@ -47,6 +47,8 @@ export interface Config extends Naming {
 
 /** What `createTasks` says itself; it wins over the environment. */
 export interface ConfigOverrides {
+  /** `true` makes it production whatever the variables say. */
+  readonly production?: boolean | undefined;
   readonly environment?: string | undefined;
   readonly namespace?: string | undefined;
 }
@@ -154,7 +156,7 @@ export function resolveConfig(env: Environment, overrides: ConfigOverrides = {})
   const pushUrl = readUrl(env, "TASKS_PUSH_URL", problems) ?? `http://127.0.0.1:${env.PORT || 8080}${pushPath}`;
   const config: Config = {
     ...readNaming(env, overrides, problems),
-    production: isProduction(env),
+    production: overrides.production === true || isProduction(env),
     backend: readBackend(env, problems),
     serviceAccounts: listOf(env.TASKS_SERVICE_ACCOUNT),
     audiences: readAudiences(env, serviceUrl, pushPath),

@@ -1,16 +1,23 @@
+import { describeError } from "./dead-letter.ts";
 import type { Logger, LogMethod } from "./logger.ts";
 
 /** Severities of Cloud Logging. https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
 const SEVERITY = { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR" } as const;
 type Level = keyof typeof SEVERITY;
 
-/** JSON where it can be had: a `BigInt` or a cycle must not make a logger throw. */
+/** JSON where it can be had: neither a `BigInt` nor a cycle nor a hostile object must make a logger throw. */
 function shownValue(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? String(value);
+    return JSON.stringify(value, writable) ?? String(value);
   } catch {
-    return String(value);
+    return "[unprintable]";
   }
+}
+
+/** What JSON has no form for. */
+function writable(_name: string, value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  return value instanceof Error ? describeError(value) : value;
 }
 
 function details(fields: Record<string, unknown>): string {
@@ -27,7 +34,7 @@ function humanLine(message: string, fields: Record<string, unknown>): string {
 function jsonLine(level: Level, message: string, fields: Record<string, unknown>): string {
   const line = { severity: SEVERITY[level], message: `taskroute: ${message}` };
   try {
-    return JSON.stringify({ ...line, ...fields, ...line });
+    return JSON.stringify({ ...line, ...fields, ...line }, writable);
   } catch {
     return JSON.stringify({ ...line, details: details(fields) });
   }

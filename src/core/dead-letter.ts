@@ -1,5 +1,6 @@
 import type { AnyRoute } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
+import { isTasksError } from "./errors.ts";
 import type { ParkReason } from "./outcome.ts";
 
 /** A task that will not be tried again by itself, with all that is needed to run it once more. */
@@ -54,14 +55,29 @@ export interface DeadLetterSink {
 export interface DeadLetterBox extends DeadLetterSink {
   /** The letters kept, oldest first. */
   list(): Promise<readonly DeadLetter[]>;
-  /** Enqueues a letter's task again, with its attempts counted from the start; `false` when there is no such letter. */
+  /** Enqueues the task of every letter of this id again, attempts counted from the start; `false` when there is none. */
   redrive(taskId: string): Promise<boolean>;
-  /** Forgets a letter for good; `false` when there is no such letter. */
+  /** Forgets every letter of this id for good; `false` when there is none. */
   drop(taskId: string): Promise<boolean>;
 }
 
-/** `Name: message` of anything thrown. */
+/** `Name: message` of anything thrown; never throws itself, though getters of an error may. */
 export function describeError(error: unknown): string {
-  if (error instanceof Error) return `${error.name}: ${error.message}`;
+  try {
+    if (error instanceof Error) return `${error.name}: ${error.message}`;
+  } catch {
+    return "an error that cannot be described";
+  }
   return typeof error === "string" ? error : `threw ${error === null ? "null" : typeof error}`;
+}
+
+/**
+ * An error as it may be logged. A schema's own text names fields and values of a payload: of a refused payload only the
+ * number and kinds of issues are told.
+ */
+export function loggableError(error: unknown): string {
+  if (!isTasksError(error, "INVALID_PAYLOAD")) return describeError(error);
+  const issues = Array.isArray(error.cause) ? error.cause : [];
+  const codes = issues.map((issue: { code?: unknown }) => issue.code).filter((code) => typeof code === "string");
+  return `the schema refused the payload: ${[`${issues.length} issues`, ...new Set(codes)].join(", ")}`;
 }

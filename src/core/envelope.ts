@@ -10,7 +10,7 @@ export interface Envelope {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
   /** ISO 8601 with an offset; absent in messages of the scheduler. */
-  readonly enqueued_at?: string;
+  readonly enqueued_at?: string | undefined;
 }
 
 /** Task ids of scheduled messages begin with this, since every tick sends the same fixed body. */
@@ -64,7 +64,7 @@ export function decodeEnvelope(value: unknown): Envelope {
     task_name,
     args: args ?? [],
     kwargs: kwargs ?? {},
-    ...(enqueued_at === undefined || enqueued_at === null ? {} : { enqueued_at }),
+    enqueued_at: enqueued_at ?? undefined,
   };
 }
 
@@ -79,32 +79,24 @@ function isTime(value: unknown): value is string {
 
 /**
  * Refuses parsed JSON that could pollute a prototype when merged (`__proto__`, or `constructor` with a `prototype`), and
- * JSON nested deeper than 100. Walks with a list of its own, so that depth cannot exhaust the stack.
+ * JSON nested deeper than 100, before it could exhaust the stack.
  *
  * @throws TasksError `MALFORMED_MESSAGE`.
  */
-export function assertPlain(value: object): void {
-  let level: object[] = [value];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH)
-      throw new TasksError("MALFORMED_MESSAGE", `message: expected at most ${MAX_DEPTH} levels of nesting, got more`);
-    const next: object[] = [];
-    for (const container of level) collectChildren(container, next);
-    level = next;
+export function assertPlain(value: object, depth = 1): void {
+  if (depth > MAX_DEPTH) {
+    throw new TasksError("MALFORMED_MESSAGE", `message: expected at most ${MAX_DEPTH} levels of nesting, got more`);
   }
-}
-
-function collectChildren(container: object, into: object[]): void {
-  if (Array.isArray(container)) {
-    for (const item of container) if (typeof item === "object" && item !== null) into.push(item);
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === "object" && item !== null) assertPlain(item, depth + 1);
     return;
   }
-  for (const key in container) {
-    const item = (container as Record<string, unknown>)[key];
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
     if (key === "__proto__" || (key === "constructor" && isObject(item) && Object.hasOwn(item, "prototype"))) {
       throw new TasksError("MALFORMED_MESSAGE", `message: expected no keys that reach a prototype, got ${key}`);
     }
-    if (typeof item === "object" && item !== null) into.push(item);
+    if (typeof item === "object" && item !== null) assertPlain(item, depth + 1);
   }
 }
 

@@ -1,4 +1,6 @@
 import { describeError } from "./dead-letter.ts";
+import type { AnyRoute } from "./declaration.ts";
+import type { Delivery } from "./delivery.ts";
 import type { Logger } from "./logger.ts";
 import type { Outcome } from "./outcome.ts";
 import { isThenable } from "./thenable.ts";
@@ -39,6 +41,19 @@ export interface Hooks {
   enqueued?(event: EnqueuedEvent): unknown;
   started?(event: StartedEvent): unknown;
   finished?(event: FinishedEvent): unknown;
+}
+
+/** The event of a run of a delivery. */
+export function startedEvent(delivery: Delivery, route: AnyRoute): StartedEvent {
+  return {
+    taskId: delivery.taskId,
+    name: route.name,
+    path: route.path,
+    attempt: delivery.attempt,
+    maxAttempts: route.settings.maxAttempts,
+    messageId: delivery.messageId,
+    scheduledFor: delivery.scheduledFor,
+  };
 }
 
 /** Hooks that may be called on their own, since what a service passes may be an instance of a class. */

@@ -1,14 +1,15 @@
-import { ActiveRun } from "./active-run.ts";
+import { ActiveRun, abortMargin } from "./active-run.ts";
 import type { Clock } from "./clock.ts";
 import type { Config, Environment } from "./config.ts";
 import { type DeadLetterSink, describeError, letterOf } from "./dead-letter.ts";
 import type { AnyRoute } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
 import { isBusy, isDiscard, isRetryAfter } from "./errors.ts";
-import { callHook, type Hooks } from "./events.ts";
+import { callHook, type Hooks, startedEvent } from "./events.ts";
 import { type Invocation, invoke } from "./invoke.ts";
 import { isSwitchedOff } from "./kill-switch.ts";
 import type { Logger } from "./logger.ts";
+import { Ongoing } from "./ongoing.ts";
 import { shown } from "./options.ts";
 import type { BusyReason, Outcome, ParkReason } from "./outcome.ts";
 import { logOutcome } from "./outcome-log.ts";
@@ -19,9 +20,15 @@ import { type Enqueue, RunContext } from "./run-context.ts";
 import { Slots } from "./slots.ts";
 import { isThenable } from "./thenable.ts";
 import { identifyTick } from "./tick.ts";
+import { within } from "./within.ts";
 
 /** Seconds suggested to whoever is told to come back when nothing better is known. */
 const RETRY_AFTER_S = 10;
+
+/** How long a `ready` check may take before it counts as a no. */
+const LONGEST_READY_MS = 5000;
+/** Stands for an answer that did not come in time. */
+const LATE = Symbol("late");
 
 /** What an executor is given of its client. */
 export interface ExecutorScope extends Invocation {
@@ -46,18 +53,16 @@ function invalidPayload(error: unknown): Outcome {
   return { type: "rejected", reason: "invalid-payload", error };
 }
 
-type Ended = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: unknown };
-
 /** The one path on which every delivery of every backend is run. */
 export class Executor {
   readonly #scope: ExecutorScope;
   readonly #slots = new Map<AnyRoute, Slots>();
-  readonly #active = new Set<ActiveRun>();
-  #idle: (() => void) | undefined;
+  readonly #ongoing: Ongoing;
   #draining = false;
 
   constructor(scope: ExecutorScope) {
     this.#scope = scope;
+    this.#ongoing = new Ongoing(scope.clock);
     for (const route of scope.registry.routes) {
       const size = route.settings.maxConcurrency;
       if (size !== undefined) this.#slots.set(route, new Slots(size, scope.clock, route.settings.ackDeadline * 1000));
@@ -66,7 +71,7 @@ export class Executor {
 
   /** Runs under way. */
   get running(): number {
-    return this.#active.size;
+    return this.#ongoing.runs.size;
   }
 
   /** Whether a delivery may come in at all: `undefined`, or the outcome that sends it away. Decided before its body is read. */
@@ -78,11 +83,25 @@ export class Executor {
 
   async #admitWhenReady(ready: () => boolean | Promise<boolean>): Promise<Outcome | undefined> {
     try {
-      return (await ready()) ? undefined : busy("not-ready");
+      const taken = await within(this.#scope.clock, LONGEST_READY_MS, Promise.resolve(ready()), () => false);
+      return taken ? undefined : busy("not-ready");
     } catch (error) {
       this.#scope.logger.warn("the ready check threw; deliveries are sent back", { error: describeError(error) });
       return busy("not-ready");
     }
+  }
+
+  /**
+   * Takes part in a delivery: `close` waits for it, from here until `leave`, so that what it came to is kept and answered
+   * before the backend is gone.
+   */
+  enter(): void {
+    this.#ongoing.enter();
+  }
+
+  /** See {@link Executor.enter}. */
+  leave(): void {
+    this.#ongoing.leave();
   }
 
   /** Looks up, validates, takes a slot, runs. Never rejects. */
@@ -98,10 +117,15 @@ export class Executor {
       });
       return { type: "rejected", reason: "unknown-task", error: undefined };
     }
-    const delivery = arrived.scheduled ? await this.#identified(arrived, route) : arrived;
-    const outcome = await this.#executeRoute(delivery, route);
-    this.#report(delivery, route, outcome);
-    return outcome;
+    this.enter();
+    try {
+      const delivery = arrived.scheduled ? await this.#identified(arrived, route) : arrived;
+      const outcome = await this.#executeRoute(delivery, route);
+      this.#report(delivery, route, outcome);
+      return outcome;
+    } finally {
+      this.leave();
+    }
   }
 
   #executeRoute(delivery: Delivery, route: AnyRoute): Outcome | Promise<Outcome> {
@@ -113,7 +137,20 @@ export class Executor {
       return invalidPayload(error);
     }
     if (!isThenable(payload)) return this.#runInSlot(delivery, route, payload);
-    return Promise.resolve(payload).then((settled) => this.#runInSlot(delivery, route, settled), invalidPayload);
+    return this.#validatedInTime(delivery, route, payload);
+  }
+
+  /** A schema that asks somebody else has until the deadline, and never counts as the task's own failure. */
+  async #validatedInTime(delivery: Delivery, route: AnyRoute, checking: PromiseLike<unknown>): Promise<Outcome> {
+    const { clock } = this.#scope;
+    const ackDeadlineMs = route.settings.ackDeadline * 1000;
+    const left = delivery.receivedAt + ackDeadlineMs - abortMargin(ackDeadlineMs) - clock.now();
+    try {
+      const payload = await within<unknown>(clock, left, checking, () => LATE);
+      return payload === LATE ? busy("not-ready") : await this.#runInSlot(delivery, route, payload);
+    } catch (error) {
+      return invalidPayload(error);
+    }
   }
 
   #runInSlot(delivery: Delivery, route: AnyRoute, payload: unknown): Outcome | Promise<Outcome> {
@@ -143,65 +180,44 @@ export class Executor {
     }
   }
 
-  async #run(delivery: Delivery, route: AnyRoute, payload: unknown, slots: Slots | undefined): Promise<Outcome> {
-    const { clock, hooks, logger } = this.#scope;
-    const run = new ActiveRun(clock, delivery.receivedAt, route.settings.ackDeadline * 1000);
+  /** Runs, but waits no longer than the deadline. The slot stays taken until the run settles or is abandoned. */
+  #run(delivery: Delivery, route: AnyRoute, payload: unknown, slots: Slots | undefined): Outcome | Promise<Outcome> {
+    const run = new ActiveRun(delivery.receivedAt, route.settings.ackDeadline * 1000);
     const context = new RunContext(route, delivery, run, this.#scope);
-    this.#active.add(run);
-    if (hooks.started !== undefined) {
-      callHook(
-        hooks.started,
-        {
-          taskId: delivery.taskId,
-          name: route.name,
-          path: route.path,
-          attempt: delivery.attempt,
-          maxAttempts: route.settings.maxAttempts,
-          messageId: delivery.messageId,
-          scheduledFor: delivery.scheduledFor,
-        },
-        logger,
-      );
-    }
-    const ended = await this.#settled(run, slots, () => invoke(this.#scope, route, payload, context));
-    return ended.ok ? { type: "done", result: ended.result } : this.#failed(delivery, route, run, ended.error);
-  }
-
-  /** Waits for the run, but no longer than its deadline. Its slot stays taken until it settles or is abandoned. */
-  #settled(run: ActiveRun, slots: Slots | undefined, start: () => unknown): Ended | Promise<Ended> {
-    const leave = () => {
-      run.settle();
-      if (!this.#active.delete(run)) return;
-      slots?.release();
-      if (this.#active.size === 0) this.#idle?.();
-    };
+    this.#ongoing.runs.add(run);
+    this.#started(delivery, route);
     let work: unknown;
     try {
-      work = start();
+      work = invoke(this.#scope, route, payload, context);
+      if (!isThenable(work)) {
+        this.#leave(run, slots);
+        return { type: "done", result: work };
+      }
     } catch (error) {
-      leave();
-      return { ok: false, error };
-    }
-    if (!isThenable(work)) {
-      leave();
-      return { ok: true, result: work };
+      this.#leave(run, slots);
+      return this.#failed(delivery, route, run, error);
     }
     return new Promise((resolve) => {
-      run.watch(() => resolve({ ok: false, error: run.abortReason }), leave);
+      const leave = () => this.#leave(run, slots);
+      run.watch(() => resolve(this.#failed(delivery, route, run, run.abortReason)), leave);
       Promise.resolve(work).then(
         (result) => {
           leave();
-          resolve({ ok: true, result });
+          resolve({ type: "done", result });
         },
         (error: unknown) => {
           leave();
-          resolve({ ok: false, error });
+          resolve(this.#failed(delivery, route, run, error));
         },
       );
     });
   }
 
-  #failed(delivery: Delivery, route: AnyRoute, run: ActiveRun, error: unknown): Outcome | Promise<Outcome> {
+  #leave(run: ActiveRun, slots: Slots | undefined): void {
+    if (this.#ongoing.end(run)) slots?.release();
+  }
+
+  async #failed(delivery: Delivery, route: AnyRoute, run: ActiveRun, error: unknown): Promise<Outcome> {
     if (run.isShutDown) return busy("draining");
     if (isBusy(error)) return busy("task-busy", error.retryAfter);
     if (isPoolExhausted(error)) return busy("pool-exhausted");
@@ -234,25 +250,17 @@ export class Executor {
     return { type: "discarded", reason, error };
   }
 
+  #started(delivery: Delivery, route: AnyRoute): void {
+    const { hooks, logger } = this.#scope;
+    if (hooks.started !== undefined) callHook(hooks.started, startedEvent(delivery, route), logger);
+  }
+
   #report(delivery: Delivery, route: AnyRoute, outcome: Outcome): void {
     const { clock, hooks, logger } = this.#scope;
     if (outcome.type !== "done") logOutcome(logger, delivery, route, outcome);
     if (hooks.finished === undefined) return;
-    callHook(
-      hooks.finished,
-      {
-        taskId: delivery.taskId,
-        name: route.name,
-        path: route.path,
-        attempt: delivery.attempt,
-        maxAttempts: route.settings.maxAttempts,
-        messageId: delivery.messageId,
-        scheduledFor: delivery.scheduledFor,
-        outcome,
-        duration: clock.now() - delivery.receivedAt,
-      },
-      logger,
-    );
+    const event = { ...startedEvent(delivery, route), outcome, duration: clock.now() - delivery.receivedAt };
+    callHook(hooks.finished, event, logger);
   }
 
   /**
@@ -262,20 +270,11 @@ export class Executor {
   async drain(timeoutMs: number, graceMs: number): Promise<number> {
     this.#draining = true;
     for (const slots of this.#slots.values()) slots.dismiss();
-    if (await this.#idleWithin(timeoutMs)) return 0;
-    for (const run of this.#active) run.shutDown();
-    await this.#idleWithin(graceMs);
-    return this.#active.size;
-  }
-
-  #idleWithin(ms: number): boolean | Promise<boolean> {
-    if (this.#active.size === 0) return true;
-    return new Promise((resolve) => {
-      const timer = this.#scope.clock.setTimeout(() => resolve(false), ms);
-      this.#idle = () => {
-        this.#scope.clock.clearTimeout(timer);
-        resolve(true);
-      };
-    });
+    if (!(await this.#ongoing.idleWithin(timeoutMs))) {
+      for (const run of this.#ongoing.runs) run.shutDown();
+      await this.#ongoing.idleWithin(graceMs);
+    }
+    this.#ongoing.runs.stop();
+    return this.#ongoing.runs.size;
   }
 }

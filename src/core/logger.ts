@@ -3,7 +3,7 @@ export type LogMethod = (message: string, fields?: Record<string, unknown>) => v
 
 /**
  * Where the library says what happened. Messages are constant sentences; ids, durations and reasons are fields. No
- * payload, token or secret ever reaches a logger. A logger must not throw.
+ * payload, token or secret ever reaches a logger. What a logger throws is dropped.
  */
 export interface Logger {
   readonly debug: LogMethod;
@@ -16,3 +16,23 @@ const silent: LogMethod = () => {};
 
 /** Says nothing. */
 export const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+
+function guardedMethod(log: (...line: Parameters<LogMethod>) => void): LogMethod {
+  return (message, fields) => {
+    try {
+      log(message, fields);
+    } catch {
+      // There is nowhere left to say so, and no delivery may suffer from it.
+    }
+  };
+}
+
+/** A logger whose methods do not throw, whatever those of `logger` do: a closed transport must not end a process. */
+export function guarded(logger: Logger): Logger {
+  return {
+    debug: guardedMethod((message, fields) => logger.debug(message, fields)),
+    info: guardedMethod((message, fields) => logger.info(message, fields)),
+    warn: guardedMethod((message, fields) => logger.warn(message, fields)),
+    error: guardedMethod((message, fields) => logger.error(message, fields)),
+  };
+}

@@ -1,4 +1,4 @@
-import { describeError } from "./dead-letter.ts";
+import { loggableError } from "./dead-letter.ts";
 import type { AnyRoute } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Logger } from "./logger.ts";
@@ -14,20 +14,20 @@ export function logOutcome(logger: Logger, delivery: Delivery, route: AnyRoute, 
   };
   switch (outcome.type) {
     case "failed":
-      logger.warn("a task failed and will be retried", { ...fields, error: describeError(outcome.error) });
+      logger.warn("a task failed and will be retried", { ...fields, error: loggableError(outcome.error) });
       return;
     case "discarded":
       logger.error("a task was parked as a dead letter", {
         ...fields,
         reason: outcome.reason,
-        ...(outcome.error === undefined ? {} : { error: describeError(outcome.error) }),
+        ...(outcome.error === undefined ? {} : { error: loggableError(outcome.error) }),
       });
       return;
     case "rejected":
       logger.error("a delivery was rejected", {
         ...fields,
         reason: outcome.reason,
-        error: describeError(outcome.error),
+        error: loggableError(outcome.error),
       });
       return;
     case "busy":

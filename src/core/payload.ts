@@ -25,13 +25,28 @@ function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
  */
 export function validatePayload(route: AnyRoute, payload: object): unknown {
   if (route.schema === undefined) return payload;
-  const result = route.schema["~standard"].validate(payload);
+  const result = check(route, route.schema, payload);
   return isThenable(result) ? result.then((settled) => accepted(route, settled)) : accepted(route, result);
+}
+
+function check(
+  route: AnyRoute,
+  schema: StandardSchemaV1,
+  payload: object,
+): StandardSchemaV1.Result<unknown> | Promise<StandardSchemaV1.Result<unknown>> {
+  try {
+    return schema["~standard"].validate(payload);
+  } catch (error) {
+    throw new TasksError("INVALID_PAYLOAD", `payload of "${route.path}": its schema threw; see cause`, {
+      cause: error,
+    });
+  }
 }
 
 function accepted(route: AnyRoute, result: StandardSchemaV1.Result<unknown>): unknown {
   if (result.issues === undefined) return result.value;
-  throw new TasksError("INVALID_PAYLOAD", `payload of "${route.path}": ${describeIssues(result.issues)}`);
+  const text = `payload of "${route.path}": ${describeIssues(result.issues)}`;
+  throw new TasksError("INVALID_PAYLOAD", text, { cause: result.issues });
 }
 
 /**

@@ -34,10 +34,14 @@ function saysExhausted(error: Error): boolean {
  * answered with 429 and does not count as an attempt. Looks along `cause`, as ORMs wrap what their driver threw.
  */
 export function isPoolExhausted(error: unknown): boolean {
-  let current = error;
-  for (let depth = 0; depth < 8 && current instanceof Error; depth++) {
-    if (saysExhausted(current)) return true;
-    current = current.cause;
+  try {
+    let current = error;
+    for (let depth = 0; depth < 8 && current instanceof Error; depth++) {
+      if (saysExhausted(current)) return true;
+      current = current.cause;
+    }
+  } catch {
+    // An error whose getters throw says nothing of the kind.
   }
   return false;
 }

@@ -1,6 +1,6 @@
 import type { AuthFactory } from "./auth.ts";
 import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "./backend.ts";
-import { assertEnqueueOptions, assertRoutesFit } from "./capabilities.ts";
+import { assertEnqueueOptions, assertLettersKept, assertRoutesFit } from "./capabilities.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, type Environment, isProduction, resolveConfig } from "./config.ts";
 import { consoleLogger } from "./console-logger.ts";
@@ -11,7 +11,7 @@ import { TasksError } from "./errors.ts";
 import { boundHooks, callHook, type Hooks } from "./events.ts";
 import { Executor } from "./executor.ts";
 import type { ContextFactory } from "./invoke.ts";
-import type { Logger } from "./logger.ts";
+import { guarded, type Logger } from "./logger.ts";
 import type { Outcome } from "./outcome.ts";
 import { encodePayload, payloadOf } from "./payload.ts";
 import { Registry } from "./registry.ts";
@@ -39,6 +39,7 @@ export class Runtime {
   readonly #hooks: Hooks;
   readonly #drainTimeout: number;
   readonly #chooseBackend: (config: Config) => BackendFactory;
+  readonly #platform: Environment;
   #config: Config | undefined;
   #backend: Backend | undefined;
   #closing: Promise<void> | undefined;
@@ -47,17 +48,21 @@ export class Runtime {
   /**
    * Checks options and routes; reads no environment and starts nothing.
    *
+   * @param platform the process's own variables. An `env` option may be a selection of them, from which the marks of
+   * production are missing: both are looked at.
    * @throws TasksError `INVALID_OPTION` or `DUPLICATE_ROUTE`.
    */
   constructor(
     options: RuntimeOptions & { readonly routes: readonly AnyRoute[]; readonly context?: ContextFactory<unknown> },
     chooseBackend: (config: Config) => BackendFactory,
+    platform: Environment = {},
   ) {
     this.#drainTimeout = readRuntimeOptions(options).drainTimeout;
     this.registry = new Registry(options.routes);
     this.env = options.env ?? {};
     this.clock = options.clock ?? systemClock;
-    this.logger = options.logger ?? consoleLogger({ json: isProduction(this.env) });
+    this.#platform = platform;
+    this.logger = guarded(options.logger ?? consoleLogger({ json: isProduction(this.env) }));
     this.auth = options.auth;
     this.#options = options;
     this.#hooks = boundHooks(options.hooks);
@@ -84,7 +89,7 @@ export class Runtime {
    * @throws TasksError `INVALID_CONFIG`.
    */
   get config(): Config {
-    this.#config ??= resolveConfig(this.env, this.#options);
+    this.#config ??= resolveConfig(this.env, { ...this.#options, production: isProduction(this.#platform) });
     return this.#config;
   }
 
@@ -98,6 +103,7 @@ export class Runtime {
       const factory = this.#options.backend ?? this.#chooseBackend(this.config);
       const backend = factory(this.#host());
       assertRoutesFit(this.registry.routes, backend, this.logger);
+      if (this.config.production) assertLettersKept(this.registry.routes, backend);
       this.#backend = backend;
     }
     return this.#backend;

@@ -2,6 +2,7 @@ import type { Receipt } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { TasksError } from "./errors.ts";
 import type { Outcome } from "./outcome.ts";
+import { within } from "./within.ts";
 
 /** How to wait for a result. */
 export interface ResultOptions {
@@ -78,16 +79,11 @@ export class ReceiptRun<R> implements TaskRun<R> {
   }
 
   #within(seconds: number, settled: Promise<Outcome>): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimeout(() => {
-        reject(
-          new TasksError(
-            "TIMEOUT",
-            `result of "${this.#path}": expected an end within ${seconds} s, got none yet; wait longer or look again later`,
-          ),
-        );
-      }, seconds * 1000);
-      settled.then(resolve, reject).finally(() => this.#clock.clearTimeout(timer));
+    return within(this.#clock, seconds * 1000, settled, () => {
+      throw new TasksError(
+        "TIMEOUT",
+        `result of "${this.#path}": expected an end within ${seconds} s, got none yet; wait longer or look again later`,
+      );
     });
   }
 }

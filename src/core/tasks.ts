@@ -55,9 +55,9 @@ export interface AnyTasks {
 export interface DeadLetters {
   /** The letters kept, oldest first. */
   list(): Promise<readonly DeadLetter[]>;
-  /** Enqueues a letter's task again, attempts counted from the start; `false` when there is no such letter. */
+  /** Enqueues the task of every letter of this id again, attempts counted from the start; `false` when there is none. */
   redrive(taskId: string): Promise<boolean>;
-  /** Forgets a letter for good; `false` when there is no such letter. */
+  /** Forgets every letter of this id for good; `false` when there is none. */
   drop(taskId: string): Promise<boolean>;
 }
 

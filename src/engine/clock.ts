@@ -1,10 +1,11 @@
-import { type Clock, systemClock, type TimerHandle } from "../core/clock.ts";
+import { type Clock, systemClock, type TimerHandle, type TimerOptions } from "../core/clock.ts";
 import { TasksError } from "../core/errors.ts";
 import { Heap } from "./heap.ts";
 
 interface Timer {
   readonly at: number;
   readonly callback: () => void;
+  readonly keepAlive: boolean;
   state: "waiting" | "cancelled" | "fired";
 }
 
@@ -52,13 +53,19 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
-  /** Timers that have not fired and were not cancelled. */
+  /** Timers that somebody waits for: that have not fired, were not cancelled, and would keep a process alive. */
   get pending(): number {
+    return this.#timers.count((timer) => timer.state === "waiting" && timer.keepAlive);
+  }
+
+  /** Like `pending`, with the timers that keep no process alive. */
+  get waiting(): number {
     return this.#timers.count((timer) => timer.state === "waiting");
   }
 
-  setTimeout(callback: () => void, ms: number): TimerHandle {
-    const timer: Timer = { at: this.#now + Math.max(ms, 0), callback, state: "waiting" };
+  setTimeout(callback: () => void, ms: number, options?: TimerOptions): TimerHandle {
+    const keepAlive = options?.keepAlive ?? true;
+    const timer: Timer = { at: this.#now + Math.max(ms, 0), callback, keepAlive, state: "waiting" };
     this.#timers.push(timer.at, timer);
     return timer as TimerHandle;
   }

@@ -1,5 +1,6 @@
 import type { OutgoingTask, Receipt } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
+import { loggableError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { SCHEDULED_PREFIX } from "../core/envelope.ts";
 import { TasksError } from "../core/errors.ts";
@@ -259,7 +260,7 @@ export class Engine {
     this.#host.logger.error("a message could not be delivered and was parked as a dead letter", {
       task: letter.path,
       taskId: letter.taskId,
-      error: letter.error,
+      error: "error" in outcome ? loggableError(outcome.error) : outcome.type,
     });
     this.#finish(lane, message, outcome);
   }

@@ -15,7 +15,7 @@ export interface ParkedLettersOptions {
   publish(task: OutgoingTask): unknown;
 }
 
-/** Dead letters in memory, by task id, oldest first. */
+/** Dead letters in memory, oldest first. An id may stand for several: it is unique neither among routes nor for ever. */
 export class ParkedLetters implements DeadLetterBox {
   readonly #letters = new Map<string, DeadLetter>();
   readonly #options: ParkedLettersOptions;
@@ -25,7 +25,11 @@ export class ParkedLetters implements DeadLetterBox {
   }
 
   park(letter: DeadLetter): void {
-    this.#letters.set(letter.taskId, letter);
+    this.#letters.set(keyOf(letter), letter);
+  }
+
+  #of(taskId: string): DeadLetter[] {
+    return [...this.#letters.values()].filter((letter) => letter.taskId === taskId);
   }
 
   async list(): Promise<readonly DeadLetter[]> {
@@ -34,22 +38,32 @@ export class ParkedLetters implements DeadLetterBox {
   }
 
   async redrive(taskId: string): Promise<boolean> {
-    const letter = this.#letters.get(taskId);
-    const route = letter === undefined ? undefined : this.#options.route(letter.path);
-    if (letter === undefined || route === undefined) return false;
-    this.#letters.delete(taskId);
-    try {
-      await this.#options.publish(revived(letter, route, this.#options.clock.now()));
-    } catch (error) {
-      this.#letters.set(taskId, letter);
-      throw error;
+    let redriven = false;
+    for (const letter of this.#of(taskId)) {
+      const route = this.#options.route(letter.path);
+      if (route === undefined) continue;
+      this.#letters.delete(keyOf(letter));
+      try {
+        await this.#options.publish(revived(letter, route, this.#options.clock.now()));
+      } catch (error) {
+        this.#letters.set(keyOf(letter), letter);
+        throw error;
+      }
+      redriven = true;
     }
-    return true;
+    return redriven;
   }
 
   async drop(taskId: string): Promise<boolean> {
-    return this.#letters.delete(taskId);
+    const letters = this.#of(taskId);
+    for (const letter of letters) this.#letters.delete(keyOf(letter));
+    return letters.length > 0;
   }
+}
+
+/** A message that is parked again, because its acknowledgement was lost, replaces its letter; another one stands beside it. */
+function keyOf({ path, taskId, messageId }: DeadLetter): string {
+  return [path, taskId, messageId].join("\n");
 }
 
 /** A letter's task as it is enqueued again: the same id and payload, no attempt used. */

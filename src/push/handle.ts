@@ -118,6 +118,15 @@ class Door {
     const admitted = executor.admit();
     const refusal = isThenable(admitted) ? await admitted : admitted;
     if (refusal !== undefined) return refusal;
+    executor.enter();
+    try {
+      return await this.#run(request, receivedAt);
+    } finally {
+      executor.leave();
+    }
+  }
+
+  async #run(request: PushRequest, receivedAt: number): Promise<Outcome> {
     let delivery: Delivery;
     try {
       const content = request.body(this.#limit);
@@ -125,7 +134,7 @@ class Door {
     } catch (error) {
       return this.#unreadable(error);
     }
-    const outcome = await executor.execute(delivery, this.#route);
+    const outcome = await this.#runtime.executor.execute(delivery, this.#route);
     if (outcome.type === "failed" && outcome.retryAfter !== undefined)
       return this.#deferred(delivery, outcome, outcome.retryAfter);
     return outcome;

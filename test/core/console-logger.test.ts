@@ -49,9 +49,15 @@ describe("the console logger", () => {
   });
 
   it.each([
-    [true, { n: 1n, text: "x" }, '{"severity":"INFO","message":"taskroute: odd","details":"n=1 text=x"}'],
-    [true, { cycle }, '{"severity":"INFO","message":"taskroute: odd","details":"cycle=[object Object]"}'],
-    [false, { n: 1n, nothing: undefined }, "taskroute: odd (n=1 nothing=undefined)"],
+    [true, { n: 1n, text: "x" }, '{"severity":"INFO","message":"taskroute: odd","n":"1","text":"x"}'],
+    [true, { cycle }, '{"severity":"INFO","message":"taskroute: odd","details":"cycle=[unprintable]"}'],
+    [
+      true,
+      { row: Object.assign(Object.create(null), { n: 1n }) },
+      '{"severity":"INFO","message":"taskroute: odd","row":{"n":"1"}}',
+    ],
+    [false, { error: new TypeError("no") }, 'taskroute: odd (error="TypeError: no")'],
+    [false, { n: 1n, nothing: undefined }, 'taskroute: odd (n="1" nothing=undefined)'],
   ])("never throws for what is no JSON (as JSON: %s): %o", (json, fields, line) => {
     expect(written(json, "info", "odd", fields)).toBe(line);
   });

@@ -107,8 +107,9 @@ describe("closing a client", () => {
     const payload = z.object({}).refine(() => checked.promise);
     const tasks = createTasks({ ...scene.options, routes: [new TaskRoute({ path: "x.a", payload, run })] });
     const outcome = deliver(tasks, { taskName: "a" });
-    await tasks.close();
+    const closed = tasks.close();
     checked.resolve(true);
+    await closed;
     expect(await outcome).toEqual(busy);
     expect(run).not.toHaveBeenCalled();
   });

@@ -133,14 +133,14 @@ describe("a ticker", () => {
   it("leaves no timer when it is closed, not even one for a schedule that is still being loaded", async () => {
     const clock = new VirtualClock();
     const { ticker } = await ticking(clock, hourly, london);
-    expect(clock.pending).toBe(2);
+    expect(clock.waiting).toBe(2);
     ticker.close();
-    expect(clock.pending).toBe(0);
+    expect(clock.waiting).toBe(0);
     const closing = new Ticker({ clock, logger: recordLog().logger, tick: () => {} });
     const starting = closing.start([hourly]);
     closing.close();
     await starting;
-    expect(clock.pending).toBe(0);
+    expect(clock.waiting).toBe(0);
   });
 
   it("can be closed by one of its own ticks", async () => {
@@ -156,7 +156,7 @@ describe("a ticker", () => {
     });
     await ticker.start([hourly]);
     await clock.advance(86_400_000);
-    expect([fires, clock.pending]).toEqual([1, 0]);
+    expect([fires, clock.waiting]).toEqual([1, 0]);
   });
 
   it("keeps no process alive by its timers", async () => {

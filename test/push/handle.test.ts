@@ -66,7 +66,7 @@ describe("a push", () => {
     const { answer, clock } = service(run, { ready: () => promise });
     const arrived = clock.now();
     const answered = answer();
-    await clock.advance(5000);
+    await clock.advance(4000);
     resolve(true);
     await answered;
     expect(run).toHaveBeenCalledWith({ id: "1" }, expect.objectContaining({ deadline: new Date(arrived + 300_000) }));
