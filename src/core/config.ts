@@ -71,7 +71,7 @@ export function isBuilding(env: Environment): boolean {
 }
 
 /** Collects what is wrong, so that one error can say everything. */
-class Problems {
+export class Problems {
   readonly #lines: string[] = [];
 
   add(line: string): void {

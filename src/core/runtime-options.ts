@@ -23,7 +23,7 @@ export interface RuntimeOptions {
   readonly middleware?: readonly Middleware[];
   /** Default: the console, as JSON in production. */
   readonly logger?: Logger;
-  /** Whether the service can take work right now; `false` answers 429. Called before every delivery is read. */
+  /** Whether the service can take work right now; `false`, or nothing within 5 s, answers 429. Called before every delivery is read. */
   readonly ready?: () => boolean | Promise<boolean>;
   /** Seconds that `close` waits for running tasks before it aborts their signals. Default 8: Cloud Run kills after 10. */
   readonly drainTimeout?: number;

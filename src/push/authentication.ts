@@ -1,14 +1,33 @@
 import type { Authenticator, AuthFactory, AuthScope, Verdict } from "../core/auth.ts";
 import type { PushTrust } from "../core/backend.ts";
+import { Problems } from "../core/config.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { noAuth } from "./no-auth.ts";
 import { oidc } from "./oidc.ts";
 import { sharedSecret } from "./shared-secret.ts";
 
-/** What the environment asks for where nothing was said in code; production without any of it fails closed in `oidc`. */
-function fromEnvironment({ config }: Runtime): AuthFactory | undefined {
+/** What the environment asks for where nothing was said in code; production without any of it fails closed. */
+function fromEnvironment({ config }: Runtime, scope: AuthScope): AuthFactory | undefined {
   if (config.pushSecrets.length > 0) return sharedSecret(config.pushSecrets);
-  return config.production || config.serviceAccounts.length > 0 ? oidc() : undefined;
+  if (!config.production && config.serviceAccounts.length === 0) return undefined;
+  assertComplete(scope);
+  return oidc();
+}
+
+/** All that is missing at once, by the names of its variables. */
+function assertComplete({ production, audiences, serviceAccounts }: AuthScope): void {
+  const problems = new Problems();
+  if (audiences.length === 0) {
+    problems.add(
+      "CLOUD_RUN_SERVICE_URL: expected the service's URL, or TASKS_AUDIENCE, got none; push tokens are addressed to it",
+    );
+  }
+  if (production && serviceAccounts.length === 0) {
+    problems.add(
+      "TASKS_SERVICE_ACCOUNT: expected the e-mail of the account that pushes, got none; any Google account can have a token made out to our URL",
+    );
+  }
+  problems.throwAny();
 }
 
 /** Accepts what the local engine of this process signs, and else what was configured. */
@@ -45,7 +64,7 @@ export function authenticatorOf(runtime: Runtime, chosen: AuthFactory | undefine
     now: Date.now,
     logger,
   };
-  const configured = chosen ?? runtime.auth ?? fromEnvironment(runtime);
+  const configured = chosen ?? runtime.auth ?? fromEnvironment(runtime, scope);
   if (trust === undefined) return (configured ?? noAuth())(scope);
   return trusting(trust, configured?.(scope), scope);
 }

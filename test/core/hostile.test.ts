@@ -37,7 +37,7 @@ describe("production", () => {
     try {
       const options = { routes: [task], logger: silentLogger, ...(env === undefined ? {} : { env }) };
       for (const client of [createTasks(options), createTasks({ ...options, auth: noAuth() })]) {
-        expect(() => createPushHandler(client)).toThrow(/in production|expected at least one audience/);
+        expect(() => createPushHandler(client)).toThrow(/in production|TASKS_SERVICE_ACCOUNT/);
       }
     } finally {
       vi.unstubAllEnvs();

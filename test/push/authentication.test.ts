@@ -140,13 +140,21 @@ describe("who is let in", () => {
 
 describe("a handler in production", () => {
   const incomplete: readonly [what: string, setting: Setting, text: string][] = [
-    ["nothing at all", { env: production }, "oidc audience: expected at least one audience, got none"],
+    [
+      "nothing at all",
+      { env: production },
+      "environment: 2 problems\n  - CLOUD_RUN_SERVICE_URL: expected the service's URL, or TASKS_AUDIENCE, got none; push tokens are addressed to it\n  - TASKS_SERVICE_ACCOUNT: expected the e-mail of the account that pushes, got none",
+    ],
     [
       "no account",
       { env: { ...configured, TASKS_SERVICE_ACCOUNT: "" } },
-      "oidc serviceAccounts: expected the e-mail of a push service account in production, got none",
+      "TASKS_SERVICE_ACCOUNT: expected the e-mail of the account that pushes, got none",
     ],
-    ["no URL", { env: { ...configured, CLOUD_RUN_SERVICE_URL: "" } }, "oidc audience: expected at least one audience"],
+    [
+      "no URL",
+      { env: { ...configured, CLOUD_RUN_SERVICE_URL: "" } },
+      "CLOUD_RUN_SERVICE_URL: expected the service's URL",
+    ],
     [
       "a short secret",
       { env: { ...production, TASKS_PUSH_SECRET: "short" } },
