@@ -39,7 +39,9 @@ type Body = (payload: unknown, ctx: TaskContext) => unknown;
 
 /** Runs a route's body within the service's context and middleware; a plain call where there is neither. */
 export function invoke(invocation: Invocation, route: AnyRoute, payload: unknown, ctx: RunContext): unknown {
-  const body = () => (route.run as Body)(payload, ctx);
+  const run = route.run as Body;
+  if (invocation.middleware.length === 0 && invocation.context === undefined) return run.call(route, payload, ctx);
+  const body = () => run.call(route, payload, ctx);
   const wrapped = invocation.middleware.length === 0 ? body : () => wrap(invocation.middleware, { payload, ctx }, body);
   return invocation.context === undefined
     ? wrapped()

@@ -68,17 +68,22 @@ export function createPushHandler(tasks: AnyTasks, options: PushOptions = {}): P
   if (!isBuilding(runtime.env)) open();
   return {
     bodyLimit,
-    async handle(request) {
+    handle(request) {
       try {
-        return responseOf(await open().take(request));
+        return open().answer(request);
       } catch (error) {
-        runtime.logger.error("the push handler could not be built or failed; nothing is acknowledged", {
-          error: describeError(error),
-        });
-        return responseOf({ type: "failed", error, retryAfter: undefined });
+        return Promise.resolve(broken(runtime, error));
       }
     },
   };
+}
+
+/** The answer of a handler that could not be built or that failed itself: nothing is acknowledged. */
+function broken({ logger }: Runtime, error: unknown): PushResponse {
+  logger.error("the push handler could not be built or failed; nothing is acknowledged", {
+    error: describeError(error),
+  });
+  return responseOf({ type: "failed", error, retryAfter: undefined });
 }
 
 function mountable(route: AnyRoute): AnyRoute {
@@ -108,36 +113,41 @@ class Door {
     void runtime.backend.start?.();
   }
 
-  async take(request: PushRequest): Promise<Outcome> {
-    const receivedAt = this.#runtime.clock.now();
-    if (request.method !== "POST") return this.#refused(405, { method: shown(request.method) });
-    const judged = this.#auth.authenticate(request.header);
-    const verdict = isThenable(judged) ? await judged : judged;
-    if (!verdict.ok) return this.#denied(verdict);
-    const { executor } = this.#runtime;
-    const admitted = executor.admit();
-    const refusal = isThenable(admitted) ? await admitted : admitted;
-    if (refusal !== undefined) return refusal;
+  /** Never rejects. One function, as every promise between the socket and the task is paid for by every push. */
+  async answer(request: PushRequest): Promise<PushResponse> {
+    const { clock, executor } = this.#runtime;
+    const receivedAt = clock.now();
     executor.enter();
     try {
-      return await this.#run(request, receivedAt);
+      const turned = this.#turnAway(request);
+      const refusal = isThenable(turned) ? await turned : turned;
+      if (refusal !== undefined) return responseOf(refusal);
+      let delivery: Delivery;
+      try {
+        const content = request.body(this.#limit);
+        delivery = this.#decode(isThenable(content) ? await content : content, request, receivedAt);
+      } catch (error) {
+        return responseOf(this.#unreadable(error));
+      }
+      const outcome = await executor.execute(delivery, this.#route);
+      if (outcome.type !== "failed" || outcome.retryAfter === undefined) return responseOf(outcome);
+      return responseOf(await this.#deferred(delivery, outcome, outcome.retryAfter));
+    } catch (error) {
+      return broken(this.#runtime, error);
     } finally {
       executor.leave();
     }
   }
 
-  async #run(request: PushRequest, receivedAt: number): Promise<Outcome> {
-    let delivery: Delivery;
-    try {
-      const content = request.body(this.#limit);
-      delivery = this.#decode(isThenable(content) ? await content : content, request, receivedAt);
-    } catch (error) {
-      return this.#unreadable(error);
-    }
-    const outcome = await this.#runtime.executor.execute(delivery, this.#route);
-    if (outcome.type === "failed" && outcome.retryAfter !== undefined)
-      return this.#deferred(delivery, outcome, outcome.retryAfter);
-    return outcome;
+  /** By method, caller and capacity: everything that is decided before the body is read. */
+  #turnAway(request: PushRequest): Outcome | undefined | Promise<Outcome | undefined> {
+    if (request.method !== "POST") return this.#refused(405, { method: shown(request.method) });
+    const verdict = this.#auth.authenticate(request.header);
+    return isThenable(verdict) ? verdict.then((judged) => this.#judge(judged)) : this.#judge(verdict);
+  }
+
+  #judge(verdict: Verdict): Outcome | undefined | Promise<Outcome | undefined> {
+    return verdict.ok ? this.#runtime.executor.admit() : this.#denied(verdict);
   }
 
   #denied(verdict: Extract<Verdict, { ok: false }>): Outcome {

@@ -60,11 +60,12 @@ function line(label: string, ...cells: readonly string[]): string {
   return `  ${label.padEnd(20)}${cells.map((cell, index) => cell.padStart(widths[index] ?? 0)).join("")}`.trimEnd();
 }
 
-/** Two or three significant digits: 0.87, 54.4, 349k, 2.37M. */
+/** Three significant digits: 0.873, 54.4, 349k, 2.37M. */
 function figure(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e6) return `${(value / 1e6).toFixed(2)}M`;
   if (size >= 1e4) return `${(value / 1e3).toFixed(size >= 1e5 ? 0 : 1)}k`;
   if (size >= 100 || value === 0) return value.toFixed(0);
-  return value.toFixed(size >= 10 ? 1 : 2);
+  if (size >= 10) return value.toFixed(1);
+  return value.toFixed(size >= 1 ? 2 : 3);
 }
