@@ -38,7 +38,8 @@ export const fastifyTasks: FastifyPluginAsync<FastifyTasksOptions> = async (app,
   const { tasks, path = tasks.runtime.config.pushPath, ...push } = own;
   const handler = createPushHandler(tasks, push);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  // By name as well: Fastify looks a type up that it knows, and reads one that only "*" takes anew for every request.
+  app.addContentTypeParser(["application/json", "*"], (_request, payload, done) => done(null, payload));
   app.all(path, { bodyLimit: handler.bodyLimit }, async (request, reply) => {
     // What the parser above passed on: the stream, as preParsing hooks left it, or nothing where there is no body.
     const stream = request.body as IncomingMessage | undefined;

@@ -17,6 +17,10 @@ export class ActiveRun {
   readonly deadline: number;
   /** When {@link ActiveRun.pass} is to be called next, milliseconds since the epoch. */
   nextAt: number;
+  /** Its neighbours in the list of runs under way, and whether it stands there; kept by `Deadlines`. */
+  previous: ActiveRun | undefined = undefined;
+  next: ActiveRun | undefined = undefined;
+  listed = false;
   readonly #ackDeadlineMs: number;
   readonly #margin: number;
   #phase: Phase = "running";

@@ -7,7 +7,10 @@ import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "./clock.ts";
  */
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #runs = new Set<ActiveRun>();
+  /** The first and the last of a list through the runs themselves: a `Set` is rehashed when it goes between empty and one. */
+  #first: ActiveRun | undefined;
+  #last: ActiveRun | undefined;
+  #size = 0;
   #timer: TimerHandle | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -16,22 +19,40 @@ export class Deadlines {
   }
 
   get size(): number {
-    return this.#runs.size;
+    return this.#size;
   }
 
+  /** The runs that are under way now; what is done with one may end others. */
   [Symbol.iterator](): IterableIterator<ActiveRun> {
-    return this.#runs.values();
+    const runs: ActiveRun[] = [];
+    for (let run = this.#first; run !== undefined; run = run.next) runs.push(run);
+    return runs.values();
   }
 
-  /** Watches a run until it is removed. */
+  /** Watches a run until it is removed; once only. */
   add(run: ActiveRun): void {
-    this.#runs.add(run);
+    run.listed = true;
+    run.previous = this.#last;
+    if (this.#last === undefined) this.#first = run;
+    else this.#last.next = run;
+    this.#last = run;
+    this.#size += 1;
     if (run.nextAt < this.#timerAt) this.#arm(run.nextAt);
   }
 
   /** `false` when the run was not under way any more. */
   delete(run: ActiveRun): boolean {
-    return this.#runs.delete(run);
+    if (!run.listed) return false;
+    run.listed = false;
+    if (run.previous === undefined) this.#first = run.next;
+    else run.previous.next = run.next;
+    if (run.next === undefined) this.#last = run.previous;
+    else run.next.previous = run.previous;
+    // One that never ends must not hold on to those that came after it.
+    run.previous = undefined;
+    run.next = undefined;
+    this.#size -= 1;
+    return true;
   }
 
   /** Stops the timer: nothing will be added any more, and what still runs is left to itself. */
@@ -51,9 +72,9 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const run of this.#runs) {
-      while (run.nextAt <= now) run.pass();
-      next = Math.min(next, run.nextAt);
+    for (const run of this) {
+      while (run.listed && run.nextAt <= now) run.pass();
+      if (run.listed) next = Math.min(next, run.nextAt);
     }
     if (next < this.#timerAt) this.#arm(next);
   }

@@ -73,8 +73,13 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The usual spelling of a time, which `Date.parse` takes: a look at the letters costs a fraction of reading them. */
+const USUAL_TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
 function isTime(value: unknown): value is string {
-  return typeof value === "string" && value.length <= 64 && !Number.isNaN(Date.parse(value));
+  if (typeof value !== "string" || value.length > 64) return false;
+  return USUAL_TIME.test(value) || !Number.isNaN(Date.parse(value));
 }
 
 /**

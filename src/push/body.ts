@@ -30,7 +30,8 @@ function malformed(text: string): TasksError {
 /** Bytes as text. @throws TasksError `MALFORMED_MESSAGE` for what is not UTF-8. */
 function textOf(bytes: Uint8Array, subject: string): string {
   if (!isUtf8(bytes)) throw malformed(`${subject}: expected UTF-8, got other bytes`);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString("utf8");
 }
 
 function parse(text: string, subject: string): unknown {

@@ -152,3 +152,34 @@ describe("nesting", () => {
     }
   });
 });
+
+describe("a time in the usual spelling", () => {
+  it("is one that can be read", () => {
+    const part = (most: number) => fc.nat(most).map((value) => String(value).padStart(2, "0"));
+    const offset = fc.oneof(
+      fc.constant("Z"),
+      fc.tuple(fc.constantFrom("+", "-"), part(23), part(59)).map(([sign, h, m]) => `${sign}${h}:${m}`),
+    );
+    const fraction = fc.oneof(
+      fc.constant(""),
+      fc.nat(999_999_999).map((value) => `.${value}`),
+    );
+    const time = fc
+      .tuple(fc.integer({ min: 1000, max: 9999 }), part(99), part(99), part(99), part(99), part(99), fraction, offset)
+      .map(([y, mo, d, h, mi, s, f, o]) => `${y}-${mo}-${d}T${h}:${mi}:${s}${f}${o}`);
+    fc.assert(
+      fc.property(time, (enqueued_at) => {
+        const accepted = (() => {
+          try {
+            decodeEnvelope({ ...good, enqueued_at });
+            return true;
+          } catch {
+            return false;
+          }
+        })();
+        expect(accepted).toBe(!Number.isNaN(Date.parse(enqueued_at)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
