@@ -27,6 +27,16 @@ const DEDUPE_WINDOW_S = 3600;
 /** Milliseconds that runs get to end after their signals were aborted at `close`. */
 const ABORT_GRACE_MS = 1000;
 
+/**
+ * A UUID in one piece. V8 holds a text that was put together as its parts until somebody reads it: 480 bytes instead of
+ * 57 for as long as the task waits, which is half of what a waiting task takes.
+ */
+function freshId(): string {
+  const id = crypto.randomUUID();
+  void Number(id);
+  return id;
+}
+
 /** What surrounds the types: everything that `createTasks`, the push handler, the adapters and the backends work with. */
 export class Runtime {
   readonly registry: Registry;
@@ -184,7 +194,7 @@ export class Runtime {
     const now = this.clock.now();
     const { delay, runAt, dedupeKey } = options;
     return {
-      id: options.id ?? crypto.randomUUID(),
+      id: options.id ?? freshId(),
       route,
       payloadJson,
       enqueuedAt: now,
