@@ -5,7 +5,7 @@ import { TasksError } from "../core/errors.ts";
 import { assertKnownOptions } from "../core/options.ts";
 import { isSettled, type Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
-import { DedupeKeys } from "../engine/dedupe.ts";
+import { DedupeKeys, dedupeKeyOf } from "../engine/dedupe.ts";
 import { ParkedLetters } from "../engine/parked.ts";
 
 /** Tasks enqueued within one another, from which on they are taken for endless. */
@@ -72,7 +72,7 @@ class ImmediateBackend implements Backend {
     }
     if (task.dedupe === undefined) return this.#receipt(task, await this.#run(task));
     const now = this.#host.clock.now();
-    const key = `${task.route.path}\n${task.dedupe.key}`;
+    const key = dedupeKeyOf(task.route, task.dedupe.key);
     const holder = this.#keys.holder(key, now);
     if (holder !== undefined) return { ...holder, deduplicated: true };
     let settle: (outcome: Promise<Outcome>) => void = () => {};
@@ -90,14 +90,12 @@ class ImmediateBackend implements Backend {
   /** Nothing inline tries a task again: one that fails once more stays parked. */
   async #rerun(task: OutgoingTask): Promise<void> {
     const outcome = await this.#run(task);
-    if (isSettled(outcome)) return;
-    this.#receipt(task, outcome);
-    throwFailure(task, outcome);
+    assertOpen(outcome);
+    if (!isSettled(outcome)) throwFailure(task, outcome);
   }
 
   #receipt(task: OutgoingTask, outcome: Outcome): Receipt {
-    // Elsewhere such a task would come again.
-    if (outcome.type === "busy" && outcome.reason === "draining") throw closed();
+    assertOpen(outcome);
     if (this.#throwOnFailure) throwFailure(task, outcome);
     return { id: task.id, deduplicated: false, outcome: () => Promise.resolve(outcome) };
   }
@@ -138,8 +136,10 @@ class ImmediateBackend implements Backend {
   async close(): Promise<void> {}
 }
 
-function closed(): TasksError {
-  return new TasksError("CLOSED", "enqueue: expected an open backend, got a closed one; enqueue before close()");
+/** A task that came while the client was closing was not run. Elsewhere it would come again. */
+function assertOpen(outcome: Outcome): void {
+  if (outcome.type !== "busy" || outcome.reason !== "draining") return;
+  throw new TasksError("CLOSED", "enqueue: expected an open backend, got a closed one; enqueue before close()");
 }
 
 function throwFailure(task: OutgoingTask, outcome: Outcome): void {

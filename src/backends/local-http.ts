@@ -117,15 +117,13 @@ class LocalHttpBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    const { clock, logger } = this.#host;
+    const { clock } = this.#host;
     this.#ticker.close();
     this.#engine.close();
     const cut = clock.setTimeout(() => this.#client.close(), ANSWER_GRACE_MS);
     await this.#engine.whenQuiet();
     clock.clearTimeout(cut);
     this.#client.close();
-    const waiting = this.#engine.unfinished;
-    if (waiting > 0)
-      logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
+    this.#engine.reportAbandoned();
   }
 }

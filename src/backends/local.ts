@@ -126,9 +126,7 @@ class LocalBackend implements Backend {
     if (this.#shared !== undefined) sharedEngines().delete(this.#shared);
     // A run that has just ended is still on its way back to the engine, as promises.
     await new Promise((resolve) => setImmediate(resolve));
-    const waiting = this.#engine.unfinished;
-    if (waiting > 0)
-      this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", { waiting });
+    this.#engine.reportAbandoned();
   }
 }
 

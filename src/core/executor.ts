@@ -145,12 +145,13 @@ export class Executor {
     const { clock } = this.#scope;
     const ackDeadlineMs = route.settings.ackDeadline * 1000;
     const left = delivery.receivedAt + ackDeadlineMs - abortMargin(ackDeadlineMs) - clock.now();
+    let payload: unknown;
     try {
-      const payload = await within<unknown>(clock, left, checking, () => LATE);
-      return payload === LATE ? busy("not-ready") : await this.#runInSlot(delivery, route, payload);
+      payload = await within<unknown>(clock, left, checking, () => LATE);
     } catch (error) {
       return invalidPayload(error);
     }
+    return payload === LATE ? busy("not-ready") : this.#runInSlot(delivery, route, payload);
   }
 
   #runInSlot(delivery: Delivery, route: AnyRoute, payload: unknown): Outcome | Promise<Outcome> {

@@ -1,9 +1,15 @@
+import type { AnyRoute } from "../core/declaration.ts";
 import { Heap } from "./heap.ts";
 
 interface Entry<T> {
   readonly key: string;
   readonly value: T;
   readonly expiry: number;
+}
+
+/** Under which key a task holds its place: keys are a route's own. */
+export function dedupeKeyOf(route: AnyRoute, key: string): string {
+  return `${route.path}\n${key}`;
 }
 
 /** Keys that hold for a while. Forgets a key when its time is over, at the next look. */

@@ -7,7 +7,7 @@ import { TasksError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { isSettled, type Outcome } from "../core/outcome.ts";
 import { Alarm } from "./alarm.ts";
-import { DedupeKeys } from "./dedupe.ts";
+import { DedupeKeys, dedupeKeyOf } from "./dedupe.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { Message } from "./message.ts";
@@ -111,7 +111,7 @@ export class Engine {
   publish(task: OutgoingTask): Receipt {
     const now = this.#clock.now();
     if (task.dedupe === undefined) return this.#accept(task, now);
-    const key = `${task.route.path}\n${task.dedupe.key}`;
+    const key = dedupeKeyOf(task.route, task.dedupe.key);
     const holder = this.#keys.holder(key, now);
     if (holder !== undefined) return { id: holder.id, deduplicated: true, outcome: () => holder.outcome() };
     const message = this.#accept(task, now);
@@ -166,6 +166,13 @@ export class Engine {
       while (lane.ready.size > 0) lane.ready.shift()?.finish(ABANDONED);
     }
     for (const message of this.#delayed.clear()) message.finish(ABANDONED);
+  }
+
+  /** Says, once the engine is closed, how many tasks it gave up: they were in memory alone. */
+  reportAbandoned(): void {
+    if (this.#unfinished === 0) return;
+    const fields = { waiting: this.#unfinished };
+    this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", fields);
   }
 
   #accept(task: OutgoingTask, now: number, tick?: Date): Message {

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { immediate } from "../../src/backends/immediate.ts";
 import { local } from "../../src/backends/local.ts";
-import { Discard } from "../../src/core/errors.ts";
+import { TaskContract } from "../../src/core/contract.ts";
+import { Discard, RetryAfter } from "../../src/core/errors.ts";
 import type { Middleware } from "../../src/core/invoke.ts";
 import { type Logger, silentLogger } from "../../src/core/logger.ts";
 import { TaskRoute } from "../../src/core/route.ts";
@@ -56,11 +57,11 @@ describe("a logger that throws", () => {
 
   it("does not keep the engine from parking what nobody can take", async () => {
     const clock = new VirtualClock();
-    const task = new TaskRoute({ path: "x.task", payload: z.object({}), maxAttempts: 1, run: () => {} });
-    const unknown = new TaskRoute({ path: "x.other", run: () => {} });
-    const tasks = createTasks({ routes: [task, unknown], backend: local(), logger: broken, clock, env: {} });
-    await tasks.enqueue(task);
-    await clock.advance(1);
+    const nobodys = new TaskContract({ path: "x.task", maxAttempts: 1 });
+    const tasks = createTasks({ routes: [nobodys], backend: local(), logger: broken, clock, env: {} });
+    const { id } = await tasks.enqueue(nobodys);
+    await clock.advance(3_600_000);
+    expect(await tasks.deadLetters.list()).toMatchObject([{ taskId: id, reason: "undeliverable" }]);
     await tasks.close();
   });
 });
@@ -154,25 +155,13 @@ describe("dead letters of one task id", () => {
   });
 
   it("stay where an inline rerun fails again", async () => {
-    const task = new TaskRoute({
-      path: "x.task",
-      maxAttempts: 2,
-      run: ({ discard }) => Promise.reject(discard ? new Discard() : new Error()),
-    });
-    const flip = { discard: true };
-    const tasks = createTasks({
-      routes: [task],
-      backend: immediate(),
-      logger: silentLogger,
-      env: {},
-      middleware: [
-        ({ ctx }, next) => (flip.discard || ctx.attempt > 1 ? next() : Promise.reject(new Error("still broken"))),
-      ],
-    });
-    const { id } = await tasks.enqueue(task, { discard: true });
-    flip.discard = false;
+    let thrown: Error = new Discard();
+    const task = new TaskRoute({ path: "x.task", run: () => Promise.reject(thrown) });
+    const tasks = createTasks({ routes: [task], backend: immediate(), logger: silentLogger, env: {} });
+    const { id } = await tasks.enqueue(task);
+    thrown = new Error("still broken");
     await expect(tasks.deadLetters.redrive(id)).rejects.toThrow("still broken");
-    expect(await tasks.deadLetters.list()).toHaveLength(1);
+    expect(await tasks.deadLetters.list()).toMatchObject([{ taskId: id }]);
   });
 });
 
@@ -193,6 +182,8 @@ describe("closing", () => {
     const tasks = createTasks({ ...scene.options, backend, routes: [task] });
     const outcome = deliver(tasks, { taskName: "task" });
     const closed = tasks.close();
+    await scene.clock.advance(0);
+    expect(order).toEqual([]);
     kept.resolve();
     await closed;
     expect([await outcome, order]).toMatchObject([{ type: "discarded" }, ["kept", "closed"]]);
@@ -282,5 +273,34 @@ describe("production with Cloud Tasks", () => {
       env: { K_SERVICE: "shop", TASKS_NAMESPACE: "shop" },
     });
     expect(() => tasks.start()).toThrow(/dead letters durably/);
+  });
+});
+
+describe("closing a client with a push handler", () => {
+  it("waits for a task that is being created anew, before it closes the backend", async () => {
+    const order: string[] = [];
+    const scene = createScene();
+    const sent = Promise.withResolvers<void>();
+    const backend = () => ({
+      name: "slow",
+      capabilities: { delay: true, dedupe: false, priority: false, durable: true, results: false, overlap: true },
+      send: async ({ id }: { id: string }) => {
+        await sent.promise;
+        order.push("created anew");
+        return { id, deduplicated: false };
+      },
+      close: async () => void order.push("closed"),
+    });
+    const task = new TaskRoute({ path: "x.task", run: () => Promise.reject(new RetryAfter(5)) });
+    const tasks = createTasks({ ...scene.options, backend, routes: [task], auth: noAuth() });
+    const body = () => JSON.stringify({ task_id: "1", task_name: "task", args: [], kwargs: {} });
+    const answered = createPushHandler(tasks).handle({ ...stranger, body });
+    await scene.clock.advance(0);
+    const closed = tasks.close();
+    await scene.clock.advance(0);
+    expect(order).toEqual([]);
+    sent.resolve();
+    await closed;
+    expect([await answered, order]).toMatchObject([{ status: 200 }, ["created anew", "closed"]]);
   });
 });
