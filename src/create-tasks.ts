@@ -14,9 +14,9 @@ function chooseBackend(config: Config): BackendFactory {
     case "immediate":
       return immediate();
     case "local-http":
-      return localHttp();
+      return localHttp(fileOf(config));
     case "local":
-      return local({ shared: `${config.environment}--${config.namespace}` });
+      return localByDefault(config);
     case undefined:
       if (config.production) {
         throw new TasksError(
@@ -24,8 +24,16 @@ function chooseBackend(config: Config): BackendFactory {
           "backend: expected one in production, got none; pass backend to createTasks",
         );
       }
-      return local({ shared: `${config.environment}--${config.namespace}` });
+      return localByDefault(config);
   }
+}
+
+function localByDefault(config: Config): BackendFactory {
+  return local({ ...fileOf(config), shared: `${config.environment}--${config.namespace}` });
+}
+
+function fileOf({ localFile }: Config): { readonly file?: string } {
+  return localFile === undefined ? {} : { file: localFile };
 }
 
 /**

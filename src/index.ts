@@ -21,6 +21,7 @@ export type { AnyRoute, RouteRef } from "./core/declaration.ts";
 export type { Delivery, Transport } from "./core/delivery.ts";
 export { Busy, Discard, isTasksError, RetryAfter, TasksError, type TasksErrorCode } from "./core/errors.ts";
 export type { EnqueuedEvent, FinishedEvent, Hooks, StartedEvent, TaskEvent } from "./core/events.ts";
+export type { FaultOptions } from "./core/fault-options.ts";
 export type { ContextFactory, Middleware, RunInfo } from "./core/invoke.ts";
 export { type Logger, type LogMethod, silentLogger } from "./core/logger.ts";
 export type { Naming, ResourceNames } from "./core/names.ts";
@@ -43,6 +44,8 @@ export type {
 } from "./core/tasks.ts";
 export { createTasks } from "./create-tasks.ts";
 export { clockStartingAt, VirtualClock } from "./engine/clock.ts";
+export type { Synchronous } from "./engine/journal-file.ts";
+export type { LocalEngineOptions } from "./engine/open-engine.ts";
 export { noAuth } from "./push/no-auth.ts";
 export { type OidcKeySource, type OidcOptions, oidc } from "./push/oidc.ts";
 export { type SharedSecretOptions, sharedSecret } from "./push/shared-secret.ts";

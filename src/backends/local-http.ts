@@ -1,22 +1,30 @@
-import type { Backend, BackendFactory, BackendHost, OutgoingTask, PushTrust, Receipt } from "../core/backend.ts";
+import type {
+  Backend,
+  BackendFactory,
+  BackendHost,
+  Capabilities,
+  OutgoingTask,
+  PushTrust,
+  Receipt,
+} from "../core/backend.ts";
 import { TasksError } from "../core/errors.ts";
 import { resourceNames } from "../core/names.ts";
 import { assertKnownOptions, shown } from "../core/options.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
-import { Engine } from "../engine/engine.ts";
+import { isThenable } from "../core/thenable.ts";
+import type { Engine } from "../engine/engine.ts";
 import { createIdentity, type Identity } from "../engine/identity.ts";
 import type { Message } from "../engine/message.ts";
+import { LOCAL_ENGINE_OPTIONS, type LocalEngineOptions, type OpenEngine, openEngine } from "../engine/open-engine.ts";
 import { pushBody } from "../engine/push-body.ts";
 import { PushClient } from "../engine/push-client.ts";
 import { Ticker } from "../engine/ticker.ts";
 
 /** Options of {@link localHttp}. */
-export interface LocalHttpOptions {
+export interface LocalHttpOptions extends LocalEngineOptions {
   /** Where to post. Default `TASKS_PUSH_URL`, else `http://127.0.0.1:{PORT or 8080}/tasks/pubsub`. */
   readonly url?: string;
-  /** Requests in flight at once, all routes together. Default 100. */
-  readonly maxInFlight?: number;
   /** Whether it may be used in production. Default `false`. */
   readonly allowInProduction?: boolean;
 }
@@ -30,10 +38,10 @@ const PROJECT = "local";
 /**
  * The local engine posting real push requests: Pub/Sub's body, and an OIDC token signed by a key of its own, which the
  * push handler of the same client trusts outside production. The service's endpoint, framework and authentication are
- * exercised as in production. Like `local`, it keeps its queue in memory.
+ * exercised as in production. Like `local`, it keeps its queue in `file`, else in memory.
  */
 export function localHttp(options: LocalHttpOptions = {}): BackendFactory {
-  assertKnownOptions("localHttp", options, ["url", "maxInFlight", "allowInProduction"]);
+  assertKnownOptions("localHttp", options, [...LOCAL_ENGINE_OPTIONS, "url", "allowInProduction"]);
   return (host) => {
     assertDevelopment(host.config, "local-http", options.allowInProduction);
     return new LocalHttpBackend(host, options);
@@ -50,17 +58,19 @@ function readUrl(url: string): URL {
 
 class LocalHttpBackend implements Backend {
   readonly name = "local-http";
-  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: false, overlap: true };
+  readonly capabilities: Capabilities;
   readonly pushTrust: PushTrust;
   readonly #host: BackendHost;
   readonly #url: URL;
-  readonly #engine: Engine;
+  readonly #open: OpenEngine;
   readonly #ticker: Ticker;
   readonly #client: PushClient;
   #identity: Promise<Identity> | undefined;
   #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalHttpOptions) {
+    const durable = options.file !== undefined;
+    this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: false, overlap: true };
     this.#host = host;
     this.#url = readUrl(options.url ?? host.config.pushUrl);
     this.#client = new PushClient(this.#url, host.clock);
@@ -70,12 +80,8 @@ class LocalHttpBackend implements Backend {
       deliver: (message: Message) => this.#deliver(message),
       skipped: host.skipped,
     };
-    this.#engine = new Engine(engineHost, { clock: host.clock, maxInFlight: options.maxInFlight });
-    this.#ticker = new Ticker({
-      clock: host.clock,
-      logger: host.logger,
-      tick: (route, tick) => this.#engine.publishTick(route, tick),
-    });
+    this.#open = openEngine(host, engineHost, options);
+    this.#ticker = new Ticker({ clock: host.clock, logger: host.logger, host: engineHost, engine: this.#engine });
     this.pushTrust = {
       audience: this.#url.href,
       email: ACCOUNT,
@@ -83,14 +89,18 @@ class LocalHttpBackend implements Backend {
     };
   }
 
+  get #engine(): Engine {
+    return this.#open.engine;
+  }
+
   get deadLetters(): Engine["deadLetters"] {
     return this.#engine.deadLetters;
   }
 
-  send(task: OutgoingTask): Receipt {
+  send(task: OutgoingTask): Receipt | Promise<Receipt> {
     void this.start();
-    const { id, deduplicated } = this.#engine.publish(task);
-    return { id, deduplicated };
+    const receipt = this.#engine.publish(task);
+    return isThenable(receipt) ? receipt.then(withoutResult) : withoutResult(receipt);
   }
 
   start(): Promise<void> {
@@ -104,7 +114,7 @@ class LocalHttpBackend implements Backend {
   }
 
   async #deliver(message: Message): Promise<Outcome> {
-    const { route } = message.task;
+    const { route } = message.lane;
     const identity = await this.#signer();
     // Tokens live in the machine's time, whatever the engine's clock says: that is what the verifier compares with.
     const token = identity.token({ audience: this.#url.href, issuedAt: new Date() });
@@ -119,11 +129,16 @@ class LocalHttpBackend implements Backend {
   async close(): Promise<void> {
     const { clock } = this.#host;
     this.#ticker.close();
-    this.#engine.close();
+    this.#open.close();
     const cut = clock.setTimeout(() => this.#client.close(), ANSWER_GRACE_MS);
     await this.#engine.whenQuiet();
     clock.clearTimeout(cut);
     this.#client.close();
-    this.#engine.reportAbandoned();
+    this.#open.dispose();
   }
+}
+
+/** The task's result stays with the endpoint. */
+function withoutResult({ id, deduplicated }: Receipt): Receipt {
+  return { id, deduplicated };
 }

@@ -1,98 +1,65 @@
-import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "../core/backend.ts";
-import type { Delivery } from "../core/delivery.ts";
+import type { Backend, BackendFactory, BackendHost, Capabilities, OutgoingTask, Receipt } from "../core/backend.ts";
 import { assertKnownOptions } from "../core/options.ts";
-import type { Outcome } from "../core/outcome.ts";
 import { assertDevelopment } from "../core/production.ts";
-import { Engine, type EngineHost } from "../engine/engine.ts";
-import type { Message } from "../engine/message.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { EngineHost } from "../engine/host.ts";
+import { inProcessHost } from "../engine/in-process.ts";
+import { LOCAL_ENGINE_OPTIONS, type LocalEngineOptions, type OpenEngine, openEngine } from "../engine/open-engine.ts";
 import { Ticker } from "../engine/ticker.ts";
 
 /** Options of {@link local}. */
-export interface LocalOptions {
-  /** Deliveries in flight at once, all routes together. Default 100. */
-  readonly maxInFlight?: number;
+export interface LocalOptions extends LocalEngineOptions {
   /** Whether it may be used in production. Default `false`. */
   readonly allowInProduction?: boolean;
   /**
    * A name under which the engine is kept for the whole process, so that a module evaluated again by a hot reload takes
-   * over its queue instead of starting a second one. Clients of one name that have no route in common keep apart.
-   * Default: an engine of its own.
+   * over its queue instead of starting a second one. Clients of one name that have no route in common keep apart. Needless
+   * beside `file`, which is such a name. Default: an engine of its own.
    */
   readonly shared?: string;
 }
 
 /**
- * The local engine in this process, delivering straight to the tasks. It keeps its queue in memory: what waits is gone
- * when the process ends. Retries, delays, dedupe keys, schedules, dead letters and limits behave as in the cloud.
+ * The local engine in this process, delivering straight to the tasks. Retries, delays, dedupe keys, schedules, dead letters
+ * and limits behave as in the cloud. With `file` it keeps its queue there: once `enqueue` has resolved, a process that is
+ * killed loses nothing, and the next one repeats at most the deliveries that were in flight. Without, what waits is gone
+ * when the process ends.
  */
 export function local(options: LocalOptions = {}): BackendFactory {
-  assertKnownOptions("local", options, ["maxInFlight", "allowInProduction", "shared"]);
+  assertKnownOptions("local", options, [...LOCAL_ENGINE_OPTIONS, "allowInProduction", "shared"]);
   return (host) => {
     assertDevelopment(host.config, "local", options.allowInProduction);
     return new LocalBackend(host, options);
   };
 }
 
-interface SharedEngine {
-  readonly name: string;
-  readonly engine: Engine;
-}
-
-/** On the global object, because a hot reload evaluates this module again as well. */
-const SHARED = Symbol.for("taskroute.engines");
-
-function sharedEngines(): Set<SharedEngine> {
-  const holder = globalThis as { [SHARED]?: Set<SharedEngine> };
-  holder[SHARED] ??= new Set();
-  return holder[SHARED];
-}
-
-/** The engine under a name that serves any of the host's routes, which then is its new host; else a new one. */
-function sharedEngine(name: string, host: EngineHost, make: () => Engine): SharedEngine {
-  const paths = new Set(host.routes.map(({ path }) => path));
-  for (const shared of sharedEngines()) {
-    if (shared.name !== name || !shared.engine.host.routes.some(({ path }) => paths.has(path))) continue;
-    shared.engine.attach(host);
-    return shared;
-  }
-  const shared = { name, engine: make() };
-  sharedEngines().add(shared);
-  return shared;
-}
-
 class LocalBackend implements Backend {
   readonly name = "local";
-  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: true, overlap: true };
+  readonly capabilities: Capabilities;
   readonly #host: BackendHost;
-  readonly #engine: Engine;
+  readonly #open: OpenEngine;
   readonly #engineHost: EngineHost;
   readonly #ticker: Ticker;
-  readonly #shared: SharedEngine | undefined;
   #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalOptions) {
+    const durable = options.file !== undefined;
+    this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: true, overlap: true };
     this.#host = host;
-    this.#engineHost = {
-      routes: host.registry.routes,
-      logger: host.logger,
-      deliver: (message) => this.#deliver(message),
-      skipped: (route, tick) => host.skipped(route, tick),
-    };
-    const make = () => new Engine(this.#engineHost, { clock: host.clock, maxInFlight: options.maxInFlight });
-    this.#shared = options.shared === undefined ? undefined : sharedEngine(options.shared, this.#engineHost, make);
-    this.#engine = this.#shared?.engine ?? make();
-    this.#ticker = new Ticker({
-      clock: host.clock,
-      logger: host.logger,
-      tick: (route, tick) => this.#tick(route, tick),
-    });
+    this.#engineHost = inProcessHost(host);
+    this.#open = openEngine(host, this.#engineHost, options, options.shared);
+    this.#ticker = new Ticker({ clock: host.clock, logger: host.logger, host: this.#engineHost, engine: this.#engine });
+  }
+
+  get #engine(): Engine {
+    return this.#open.engine;
   }
 
   get deadLetters(): Engine["deadLetters"] {
     return this.#engine.deadLetters;
   }
 
-  send(task: OutgoingTask): Receipt {
+  send(task: OutgoingTask): Receipt | Promise<Receipt> {
     void this.start();
     return this.#engine.publish(task);
   }
@@ -102,49 +69,11 @@ class LocalBackend implements Backend {
     return this.#started;
   }
 
-  #tick(...[route, tick]: Parameters<Engine["publishTick"]>): void {
-    if (this.#owns) this.#engine.publishTick(route, tick);
-    else this.#ticker.close();
-  }
-
-  /** Whether no later evaluation of the same module has taken the engine over. */
-  get #owns(): boolean {
-    return this.#engine.host === this.#engineHost;
-  }
-
-  #deliver(message: Message): Promise<Outcome> {
-    const { registry, execute } = this.#host;
-    // By path, not by object: a message may be older than the module that runs it.
-    const route = registry.find(message.task.route.path) ?? message.task.route;
-    return execute(toDelivery(message, this.#host.clock.now()), route);
-  }
-
   async close(): Promise<void> {
     this.#ticker.close();
-    if (!this.#owns) return;
-    this.#engine.close();
-    if (this.#shared !== undefined) sharedEngines().delete(this.#shared);
+    this.#open.close();
     // A run that has just ended is still on its way back to the engine, as promises.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#engine.reportAbandoned();
+    this.#open.dispose();
   }
-}
-
-function toDelivery(message: Message, now: number): Delivery {
-  const { task } = message;
-  return {
-    transport: "local",
-    taskId: task.id,
-    taskName: task.route.name,
-    args: [],
-    kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
-    enqueuedAt: message.scheduledFor === undefined ? task.enqueuedAt : undefined,
-    messageId: message.messageId,
-    attempt: message.attempt,
-    scheduled: message.scheduledFor !== undefined,
-    scheduledFor: message.scheduledFor,
-    publishTime: undefined,
-    receivedAt: now,
-    attributes: {},
-  };
 }

@@ -1,4 +1,5 @@
 import { TasksError } from "./errors.ts";
+import { assertNoFaults, type FaultOptions, readFaults } from "./fault-options.ts";
 import { assertNaming, type Naming } from "./names.ts";
 import { shown } from "./options.ts";
 
@@ -22,6 +23,15 @@ export const VARIABLES = {
     "Shared secrets accepted instead of OIDC tokens, comma-separated for rotation. Not for Pub/Sub, which cannot send them.",
   TASKS_PUSH_PATH: "Path at which the push handler is mounted. Default /tasks/pubsub.",
   TASKS_PUSH_URL: "Where local-http posts. Default http://127.0.0.1:{PORT or 8080}{TASKS_PUSH_PATH}.",
+  TASKS_LOCAL_FILE:
+    "File in which local and local-http keep their queue when no backend is passed in code; :memory: for none. Default .taskroute/local.db, in tests none.",
+  TASKS_FAULT_DUPLICATE_RATE: "Share, 0–1, of acknowledged deliveries that a local engine repeats. Default 0.",
+  TASKS_FAULT_FAILURE_RATE: "Share, 0–1, of deliveries that it answers as failed without running the task. Default 0.",
+  TASKS_FAULT_DROP_RATE: "Share, 0–1, of acknowledgements that it loses after the task has run. Default 0.",
+  TASKS_FAULT_LATENCY_SECONDS: "Seconds, up to 3600, that each of its deliveries takes to arrive. Default 0.",
+  TASKS_FAULT_LATENCY_JITTER: "By what share, 0–1, of itself that latency varies. Default 0.",
+  TASKS_FAULT_REORDER_RATE: "Share, 0–1, of deliveries that it puts behind the others that wait. Default 0.",
+  TASKS_FAULT_SEED: "Whole number, 0–4294967295, that makes faults repeatable. Default: random, and logged.",
   GCP_PROJECT_ID: "Project of every cloud resource.",
   CLOUD_RUN_SERVICE_URL: "Public https URL of the service, without the push path.",
   SCHEDULER_LOCATION: "Region of scheduler jobs and queues. Default europe-west2.",
@@ -29,6 +39,14 @@ export const VARIABLES = {
 
 /** Marks of an environment that is production whatever `NODE_ENV` says: Cloud Run sets none. */
 const PRODUCTION_MARKS = ["K_SERVICE", "CLOUD_RUN_JOB", "GAE_ENV", "KUBERNETES_SERVICE_HOST"] as const;
+
+/** What test runners set in the processes that they start. */
+const TEST_MARKS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT"] as const;
+
+/** Where a local queue is kept, unless said otherwise: relative to the folder that the process was started in. */
+const LOCAL_FILE = ".taskroute/local.db";
+/** As SQLite calls a database without a file. */
+const IN_MEMORY = ":memory:";
 
 /** What the environment says, checked. */
 export interface Config extends Naming {
@@ -43,12 +61,18 @@ export interface Config extends Naming {
   readonly projectId: string | undefined;
   readonly serviceUrl: string | undefined;
   readonly schedulerLocation: string;
+  /** Where a local backend chosen by the environment keeps its queue; `undefined` for memory. */
+  readonly localFile: string | undefined;
+  /** What goes wrong on a local engine. */
+  readonly faults: FaultOptions;
 }
 
 /** What `createTasks` says itself; it wins over the environment. */
 export interface ConfigOverrides {
   /** `true` makes it production whatever the variables say. */
   readonly production?: boolean | undefined;
+  /** `true` makes it a test whatever the variables say. */
+  readonly testing?: boolean | undefined;
   readonly environment?: string | undefined;
   readonly namespace?: string | undefined;
 }
@@ -63,6 +87,11 @@ function listOf(value: string | undefined): readonly string[] {
 /** Whether this is production: `NODE_ENV=production`, or any of the platforms' own marks. */
 export function isProduction(env: Environment): boolean {
   return env.NODE_ENV === "production" || PRODUCTION_MARKS.some((mark) => (env[mark] ?? "") !== "");
+}
+
+/** Whether a test runner started this: `NODE_ENV=test`, or the own mark of Vitest, Jest or node:test. */
+export function isTesting(env: Environment): boolean {
+  return env.NODE_ENV === "test" || TEST_MARKS.some((mark) => (env[mark] ?? "") !== "");
 }
 
 /** Whether a framework only builds: Next.js sets this while `next build` evaluates route modules. */
@@ -138,6 +167,11 @@ function readPushPath(env: Environment, problems: Problems): string {
   return path;
 }
 
+function readLocalFile(env: Environment, testing: boolean): string | undefined {
+  const given = env.TASKS_LOCAL_FILE?.trim() || (testing ? IN_MEMORY : LOCAL_FILE);
+  return given === IN_MEMORY ? undefined : given;
+}
+
 function readAudiences(env: Environment, serviceUrl: string | undefined, pushPath: string): readonly string[] {
   const given = listOf(env.TASKS_AUDIENCE);
   if (given.length > 0 || serviceUrl === undefined) return given;
@@ -166,6 +200,8 @@ export function resolveConfig(env: Environment, overrides: ConfigOverrides = {})
     projectId: env.GCP_PROJECT_ID?.trim() || undefined,
     serviceUrl,
     schedulerLocation: env.SCHEDULER_LOCATION?.trim() || "europe-west2",
+    localFile: readLocalFile(env, overrides.testing === true || isTesting(env)),
+    faults: readFaults(env, (problem) => problems.add(problem)),
   };
   for (const account of config.serviceAccounts) {
     if (!/^[^@\s]+@[^@\s]+$/.test(account)) {
@@ -174,6 +210,7 @@ export function resolveConfig(env: Environment, overrides: ConfigOverrides = {})
       );
     }
   }
+  problems.catch(() => assertNoFaults(config.production, config.faults), undefined);
   problems.throwAny();
   return Object.freeze(config);
 }

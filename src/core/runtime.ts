@@ -2,7 +2,7 @@ import type { AuthFactory } from "./auth.ts";
 import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "./backend.ts";
 import { assertEnqueueOptions, assertLettersKept, assertRoutesFit } from "./capabilities.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Config, type Environment, isProduction, resolveConfig } from "./config.ts";
+import { type Config, type Environment, isProduction, isTesting, resolveConfig } from "./config.ts";
 import { consoleLogger } from "./console-logger.ts";
 import type { EnqueueOptions } from "./context.ts";
 import { type AnyRoute, bindNaming } from "./declaration.ts";
@@ -99,7 +99,8 @@ export class Runtime {
    * @throws TasksError `INVALID_CONFIG`.
    */
   get config(): Config {
-    this.#config ??= resolveConfig(this.env, { ...this.#options, production: isProduction(this.#platform) });
+    const platform = { production: isProduction(this.#platform), testing: isTesting(this.#platform) };
+    this.#config ??= resolveConfig(this.env, { ...this.#options, ...platform });
     return this.#config;
   }
 

@@ -21,13 +21,15 @@ export class Alarm<T> {
     this.#arm();
   }
 
-  /** Takes out everything that is held, in order, and stops. */
-  clear(): T[] {
+  /** What is held, in no particular order. */
+  items(): readonly T[] {
+    return this.#waiting.items;
+  }
+
+  /** Rings no more. What was held is still there to be seen. */
+  stop(): void {
     this.#clock.clearTimeout(this.#timer);
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    const items: T[] = [];
-    while (this.#waiting.size > 0) items.push(this.#waiting.pop() as T);
-    return items;
+    this.#timerAt = Number.NEGATIVE_INFINITY;
   }
 
   #arm(): void {

@@ -16,6 +16,12 @@ export function dedupeKeyOf(route: AnyRoute, key: string): string {
 export class DedupeKeys<T> {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #expiries = new Heap<Entry<T>>();
+  readonly #expired: (key: string) => void;
+
+  /** @param expired called with each key whose time is over. */
+  constructor(expired: (key: string) => void = () => {}) {
+    this.#expired = expired;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -34,10 +40,17 @@ export class DedupeKeys<T> {
     this.#expiries.push(expiry, entry);
   }
 
+  /** Lets go of a key before its time. */
+  release(key: string): void {
+    this.#entries.delete(key);
+  }
+
   #expire(now: number): void {
     while ((this.#expiries.peekKey ?? Number.POSITIVE_INFINITY) <= now) {
       const entry = this.#expiries.pop() as Entry<T>;
-      if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+      if (this.#entries.get(entry.key) !== entry) continue;
+      this.#entries.delete(entry.key);
+      this.#expired(entry.key);
     }
   }
 }

@@ -1,40 +1,33 @@
 import type { OutgoingTask, Receipt } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
-import { loggableError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
-import { SCHEDULED_PREFIX } from "../core/envelope.ts";
 import { TasksError } from "../core/errors.ts";
-import type { Logger } from "../core/logger.ts";
-import { isSettled, type Outcome } from "../core/outcome.ts";
-import { Alarm } from "./alarm.ts";
+import type { Outcome } from "../core/outcome.ts";
 import { DedupeKeys, dedupeKeyOf } from "./dedupe.ts";
-import type { Lane } from "./lane.ts";
+import { ABANDONED, Dispatcher } from "./dispatcher.ts";
+import type { Faults } from "./fault.ts";
+import type { EngineHost } from "./host.ts";
+import type { Journal } from "./journal.ts";
 import { Lanes } from "./lanes.ts";
+import type { Line } from "./line.ts";
 import { Message } from "./message.ts";
-import { ParkedLetters, undeliverable } from "./parked.ts";
-
-/** Deliveries started in one turn of the event loop, so that a full queue does not starve sockets. */
-const TURN = 256;
-/** Pub/Sub waits this long at least before it pushes again to an endpoint that sent a message back; seconds. */
-const SHORTEST_PUSH_BACKOFF = 0.1;
-/** What becomes of messages that are still waiting when the engine is closed. */
-const ABANDONED: Outcome = { type: "busy", reason: "draining", retryAfter: 0 };
-
-/** Who the engine delivers to, and for. */
-export interface EngineHost {
-  readonly routes: readonly AnyRoute[];
-  readonly logger: Logger;
-  /** Delivers one message and tells what it came to. Must not reject. */
-  deliver(message: Message): Promise<Outcome>;
-  /** Reports a tick that was not sent because the run before it is not finished. */
-  skipped(route: AnyRoute, scheduledFor: Date): void;
-}
+import { ParkedLetters } from "./parked.ts";
+import { Pump } from "./pump.ts";
+import { Strangers } from "./strangers.ts";
+import { Tally } from "./tally.ts";
+import { tickTask } from "./tick-task.ts";
 
 /** Settings of an engine. */
 export interface EngineOptions {
   readonly clock: Clock;
   /** Deliveries in flight at once, all routes together; a whole number of 1 or more. Default 100. */
   readonly maxInFlight?: number | undefined;
+  /** Where the queue is kept. Default: in memory alone. */
+  readonly journal?: Journal | undefined;
+  /** What goes wrong. Default: nothing. */
+  readonly faults?: Faults | undefined;
+  /** Makes what messages wait in, given what begins their delivery. Default: a {@link Pump}, which starts them by itself. */
+  readonly line?: ((start: Dispatcher["start"]) => Line) | undefined;
 }
 
 function assertMaxInFlight(value: number): number {
@@ -47,55 +40,86 @@ function assertMaxInFlight(value: number): number {
 
 /**
  * The local queue, with the semantics of the cloud: retries with back-off, delays, dedupe keys, dead letters, per-route
- * concurrency and rate. It knows nothing of how a message is delivered.
- *
- * Work starts on its own, in the turn of the event loop after it fell due; there is no polling, and one timer for all that
- * waits for a moment.
+ * concurrency and rate. It knows nothing of how a message is delivered. With a journal, what it has accepted outlives the
+ * process.
  */
 export class Engine {
-  readonly #clock: Clock;
-  readonly #lanes: Lanes;
-  #host: EngineHost;
-  readonly #delayed: Alarm<Message>;
-  readonly #keys = new DedupeKeys<Message>();
   readonly deadLetters: ParkedLetters;
-  #pumping = false;
-  #unfinished = 0;
-  #lastMessageId: number;
+  readonly #clock: Clock;
+  readonly #journal: Journal | undefined;
+  readonly #lanes: Lanes;
+  readonly #line: Line;
+  readonly #dispatcher: Dispatcher;
+  readonly #keys: DedupeKeys<Receipt>;
+  readonly #strangers: Strangers;
+  /** Hosts whose routes no later one has taken over. */
+  readonly #hosts = new Set<EngineHost>();
+  readonly #tally: Tally;
+  #lastNumber: number;
   #closed = false;
-  #waitingForIdle: (() => void)[] = [];
-  #waitingForQuiet: (() => void)[] = [];
 
   /** @throws TasksError `INVALID_OPTION`. */
-  constructor(host: EngineHost, options: EngineOptions) {
-    this.#clock = options.clock;
-    this.#lanes = new Lanes(assertMaxInFlight(options.maxInFlight ?? 100));
-    this.#delayed = new Alarm(this.#clock, (message) => this.#offer(message));
-    this.#host = host;
+  constructor(host: EngineHost, { clock, maxInFlight = 100, journal, faults, line }: EngineOptions) {
+    this.#clock = clock;
+    this.#journal = journal;
+    this.#lanes = new Lanes(assertMaxInFlight(maxInFlight));
+    this.#tally = new Tally(this.#lanes);
+    const start = (message: Message) => this.#dispatcher.start(message);
+    this.#line = line?.(start) ?? new Pump(clock, this.#lanes, start);
     // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
-    this.#lastMessageId = this.#clock.now() * 1000;
-    this.deadLetters = new ParkedLetters({
-      clock: this.#clock,
-      route: (path) => this.#lanes.route(path),
-      publish: (task) => this.#accept(task, this.#clock.now()),
+    this.#lastNumber = Math.max(Math.floor(clock.now() * 1000), journal?.lastNumber() ?? 0);
+    const published = {
+      clock,
+      journal,
+      route: (path: string) => this.#lanes.route(path),
+      publish: (task: OutgoingTask) => this.publish(task),
+    };
+    this.deadLetters = new ParkedLetters(published, journal?.letters());
+    this.#dispatcher = new Dispatcher({
+      clock,
+      journal,
+      faults,
+      lanes: this.#lanes,
+      line: this.#line,
+      letters: this.deadLetters,
+      tally: this.#tally,
     });
+    this.#strangers = new Strangers(journal);
+    this.#keys = new DedupeKeys((key) => journal?.release(key));
     this.attach(host);
+    this.#holdKept();
   }
 
-  /** Delivers to another host from now on: the same routes, evaluated anew by a hot reload. What waits stays. */
+  /**
+   * Delivers to another host from now on what is of its routes: the same ones, evaluated anew by a hot reload, or further
+   * ones. What waits stays, and what a file keeps of these routes is taken up.
+   */
   attach(host: EngineHost): void {
-    this.#host = host;
-    for (const route of host.routes) this.#lanes.of(route).route = route;
+    for (const route of host.routes) {
+      const lane = this.#lanes.of(route);
+      lane.route = route;
+      if (lane.host !== undefined) this.#hosts.delete(lane.host);
+      lane.host = host;
+      for (const message of this.#strangers.of(lane)) this.#restore(message);
+      this.#line.resume(lane);
+    }
+    this.#hosts.add(host);
+    this.#strangers.report(host.logger);
   }
 
-  /** The host that is delivered to. */
-  get host(): EngineHost {
-    return this.#host;
+  /** Whether a host still is the one whose routes it brought. */
+  serves(host: EngineHost): boolean {
+    return this.#hosts.has(host);
+  }
+
+  /** Whether it runs any of a host's routes already. */
+  hasRouteOf({ routes }: EngineHost): boolean {
+    return routes.some(({ path }) => this.#lanes.route(path) !== undefined);
   }
 
   /** Messages that are not finished: waiting, delayed or in flight. */
   get unfinished(): number {
-    return this.#unfinished;
+    return this.#tally.unfinished;
   }
 
   /** Messages in flight. */
@@ -104,184 +128,150 @@ export class Engine {
   }
 
   /**
-   * Takes a task, unless its dedupe key is held.
+   * Takes a task, unless its dedupe key is held. With a journal it resolves once the task is written down.
    *
-   * @throws TasksError `CLOSED`.
+   * @throws TasksError `CLOSED`; what the journal's file threw.
    */
-  publish(task: OutgoingTask): Receipt {
+  publish(task: OutgoingTask): Receipt | Promise<Receipt> {
     const now = this.#clock.now();
-    if (task.dedupe === undefined) return this.#accept(task, now);
+    if (task.dedupe === undefined) return this.#kept(this.#accept(task, now), undefined);
     const key = dedupeKeyOf(task.route, task.dedupe.key);
     const holder = this.#keys.holder(key, now);
-    if (holder !== undefined) return { id: holder.id, deduplicated: true, outcome: () => holder.outcome() };
+    if (holder !== undefined) return this.#deduplicated(holder);
     const message = this.#accept(task, now);
-    this.#keys.hold(key, message, now + task.dedupe.window * 1000);
-    return message;
+    const expiry = now + task.dedupe.window * 1000;
+    this.#keys.hold(key, message, expiry);
+    this.#journal?.hold(key, message, expiry);
+    return this.#kept(message, key);
   }
 
   /** Sends a schedule's message, unless the one before it is unfinished and may not overlap. */
   publishTick(route: AnyRoute, tick: Date): void {
-    if (this.#closed) return;
     const lane = this.#lanes.of(route);
+    if (this.#closed || lane.host === undefined) return;
+    this.#journal?.ticked(route, tick.getTime());
     if (lane.ticks > 0 && route.settings.overlap !== "allow") {
-      this.#host.skipped(route, tick);
+      lane.host.skipped(route, tick);
       return;
     }
-    lane.ticks += 1;
     const now = this.#clock.now();
-    const task: OutgoingTask = {
-      // Seen only in the dead letter of a tick that nobody could take, where it must differ from tick to tick.
-      id: `${SCHEDULED_PREFIX}${route.name}-${tick.toISOString().replace(/[-:]|\.\d+/g, "")}`,
-      route,
-      payloadJson: JSON.stringify(route.settings.schedulePayload),
-      enqueuedAt: now,
-      runAt: undefined,
-      dedupe: undefined,
-      priority: undefined,
-      carriedAttempts: 0,
-    };
-    this.#accept(task, now, tick);
+    // A commit that fails is reported and tried again by the journal; the tick is in memory meanwhile.
+    this.#accept(tickTask(route, tick, now), now, tick);
+  }
+
+  /**
+   * The moment from which a route's ticks are to be sent: that of its last tick where a file has kept one, so that the one
+   * missed while no process ran is made up for; else now.
+   */
+  ticksSince(route: AnyRoute): Date {
+    const kept = this.#journal?.lastTick(route);
+    if (kept !== undefined) return new Date(kept);
+    const now = this.#clock.now();
+    this.#journal?.ticked(route, now);
+    return new Date(now);
   }
 
   /** Resolves once nothing is unfinished. */
   whenIdle(): Promise<void> {
-    if (this.#unfinished === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForIdle.push(resolve));
+    return this.#tally.whenIdle();
   }
 
   /** Resolves once nothing is in flight. */
   whenQuiet(): Promise<void> {
-    if (this.inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForQuiet.push(resolve));
+    return this.#tally.whenQuiet();
+  }
+
+  /**
+   * Takes a host's routes from it: nothing more is delivered to it, and whoever waits for the outcome of a task of its
+   * routes is told that there will be none (`busy`, `draining`). What waits is kept for the next host of the same routes.
+   * When no host is left the engine is closed.
+   *
+   * @returns whether it is closed.
+   */
+  detach(host: EngineHost): boolean {
+    if (!this.#hosts.delete(host)) return false;
+    if (this.#hosts.size === 0) {
+      this.close();
+      return true;
+    }
+    for (const lane of this.#lanes.all()) if (lane.host === host) lane.host = undefined;
+    for (const message of this.#line.waiting()) if (message.lane.host === undefined) message.abandon(ABANDONED);
+    return false;
   }
 
   /**
    * Stops delivering and takes no more tasks. What is in flight may finish; what waits is given up: it still counts as
-   * `unfinished`, and whoever waits for its outcome is told that there will be none (`busy`, `draining`).
+   * `unfinished`, and whoever waits for its outcome is told that there will be none.
    */
   close(): void {
     this.#closed = true;
-    for (const lane of this.#lanes.all()) {
-      this.#clock.clearTimeout(lane.timer);
-      while (lane.ready.size > 0) lane.ready.shift()?.finish(ABANDONED);
-    }
-    for (const message of this.#delayed.clear()) message.finish(ABANDONED);
+    this.#line.close();
+    this.#dispatcher.close();
+    for (const message of this.#line.waiting()) message.abandon(ABANDONED);
   }
 
-  /** Says, once the engine is closed, how many tasks it gave up: they were in memory alone. */
-  reportAbandoned(): void {
-    if (this.#unfinished === 0) return;
-    const fields = { waiting: this.#unfinished };
-    this.#host.logger.warn("the local backend was closed with tasks waiting in memory; they are gone", fields);
+  /** Lets go of what the closed engine holds; says how many tasks it gave up if they were in memory alone. */
+  dispose(logger: EngineHost["logger"]): void {
+    if (this.#journal !== undefined) this.#journal.close();
+    else if (this.unfinished > 0) {
+      const fields = { waiting: this.unfinished };
+      logger.warn("the local backend was closed with tasks waiting in memory; they are gone", fields);
+    }
   }
 
   #accept(task: OutgoingTask, now: number, tick?: Date): Message {
     if (this.#closed)
       throw new TasksError("CLOSED", "enqueue: expected an open backend, got a closed one; enqueue before close()");
-    this.#lastMessageId += 1;
-    const message = new Message(task, String(this.#lastMessageId), now, tick);
-    this.#unfinished += 1;
-    if (task.runAt !== undefined && task.runAt > now) this.#delayed.set(task.runAt, message);
-    else this.#offer(message);
+    this.#lastNumber += 1;
+    const message = new Message(task, this.#lanes.of(task.route), this.#lastNumber, now, tick);
+    this.#tally.begin(message);
+    // Placed first: what starts within this turn is written down together with its beginning.
+    this.#line.place(message);
+    this.#journal?.mark(message);
     return message;
   }
 
-  #offer(message: Message): void {
-    const lane = this.#lanes.of(message.task.route);
-    lane.ready.push(message);
-    this.#enlist(lane);
-  }
-
-  #enlist(lane: Lane): void {
-    this.#lanes.enlist(lane);
-    this.#pumpSoon();
-  }
-
-  #pumpSoon(): void {
-    if (this.#pumping || this.#closed || !this.#lanes.hasNext) return;
-    this.#pumping = true;
-    setImmediate(() => this.#pump());
-  }
-
-  #pump(): void {
-    this.#pumping = false;
-    for (let looks = 0; looks < TURN && !this.#closed; looks++) {
-      const lane = this.#lanes.next();
-      if (lane === undefined) return;
-      this.#startOne(lane);
-    }
-    this.#pumpSoon();
-  }
-
-  #startOne(lane: Lane): void {
-    const wait = lane.takeToken(this.#clock.now());
-    if (wait > 0) {
-      lane.timer = this.#clock.setTimeout(() => {
-        lane.timer = undefined;
-        this.#enlist(lane);
-      }, wait);
-      return;
-    }
-    const message = lane.ready.shift() as Message;
-    this.#lanes.enter(lane);
-    this.#lanes.enlist(lane);
-    this.#host.deliver(message).then(
-      (outcome) => this.#settle(lane, message, outcome),
-      (error: unknown) => this.#settle(lane, message, { type: "failed", error, retryAfter: undefined }),
+  #kept(message: Message, key: string | undefined): Receipt | Promise<Receipt> {
+    if (this.#journal === undefined) return message;
+    return this.#journal.committed().then(
+      () => message,
+      (error: unknown) => {
+        this.#withdraw(message, key, { type: "failed", error, retryAfter: undefined });
+        throw error;
+      },
     );
   }
 
-  #settle(lane: Lane, message: Message, outcome: Outcome): void {
-    this.#lanes.leave(lane);
-    if (isSettled(outcome)) this.#finish(lane, message, outcome);
-    else this.#nack(lane, message, outcome);
-    this.#enlist(lane);
-    if (this.inFlight === 0) this.#waitingForQuiet = released(this.#waitingForQuiet);
-  }
-
-  #nack(lane: Lane, message: Message, outcome: Outcome): void {
-    let seconds: number;
-    if (outcome.type === "busy" || outcome.type === "denied") {
-      message.sentBack += 1;
-      const wanted = outcome.type === "busy" ? outcome.retryAfter : lane.backoff(message.sentBack);
-      seconds = Math.max(wanted, SHORTEST_PUSH_BACKOFF);
-    } else {
-      if (outcome.type === "failed") message.failures += 1;
-      else message.rejections += 1;
-      const nacks = message.failures - message.task.carriedAttempts + message.rejections;
-      if (nacks >= lane.maxDeliveries) {
-        this.#giveUp(lane, message, outcome);
-        return;
-      }
-      seconds = outcome.type === "failed" ? (outcome.retryAfter ?? lane.backoff(nacks)) : lane.backoff(nacks);
-    }
-    if (this.#closed) message.finish(ABANDONED);
-    else if (seconds > 0) this.#delayed.set(this.#clock.now() + seconds * 1000, message);
-    else this.#offer(message);
-  }
-
-  /** What a dead-letter policy does: nobody could take the message, so it is kept aside. */
-  #giveUp(lane: Lane, message: Message, outcome: Outcome): void {
-    const letter = undeliverable(message, outcome, this.#clock.now());
-    this.deadLetters.park(letter);
-    this.#host.logger.error("a message could not be delivered and was parked as a dead letter", {
-      task: letter.path,
-      taskId: letter.taskId,
-      error: "error" in outcome ? loggableError(outcome.error) : outcome.type,
-    });
-    this.#finish(lane, message, outcome);
-  }
-
-  #finish(lane: Lane, message: Message, outcome: Outcome): void {
-    if (message.scheduledFor !== undefined) lane.ticks -= 1;
-    this.#unfinished -= 1;
+  /** Takes back a message that could not be written down: its enqueuer is told that it is not enqueued. */
+  #withdraw(message: Message, key: string | undefined, outcome: Outcome): void {
     message.finish(outcome);
-    if (this.#unfinished === 0) this.#waitingForIdle = released(this.#waitingForIdle);
+    this.#tally.end(message);
+    this.#tally.look();
+    if (key === undefined) return;
+    this.#keys.release(key);
+    this.#journal?.release(key);
   }
-}
 
-/** Resolves those who wait, and leaves nobody waiting. */
-function released(waiting: readonly (() => void)[]): (() => void)[] {
-  for (const resolve of waiting) resolve();
-  return [];
+  #deduplicated(holder: Receipt): Receipt | Promise<Receipt> {
+    const { id } = holder;
+    const outcome = holder.outcome?.bind(holder);
+    const receipt = outcome === undefined ? { id, deduplicated: true } : { id, deduplicated: true, outcome };
+    return this.#journal === undefined ? receipt : this.#journal.committed().then(() => receipt);
+  }
+
+  #restore(message: Message): void {
+    this.#tally.begin(message);
+    if (message.isInFlight) {
+      message.isInFlight = false;
+      this.#dispatcher.recover(message);
+    } else this.#line.place(message);
+  }
+
+  #holdKept(): void {
+    const kept = this.#journal?.keys(this.#clock.now()) ?? [];
+    if (kept.length === 0) return;
+    const waiting = new Map(this.#line.waiting().map((message) => [message.number, message]));
+    for (const { key, task_id: id, number, expiry } of kept)
+      this.#keys.hold(key, waiting.get(number) ?? { id, deduplicated: false }, expiry);
+  }
 }

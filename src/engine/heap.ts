@@ -9,6 +9,11 @@ export class Heap<T> {
     return this.#items.length;
   }
 
+  /** Every element, in no particular order. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
   /** Key of the smallest element. */
   get peekKey(): number | undefined {
     return this.#keys[0];

@@ -2,6 +2,7 @@ import { cloudTasksDelay, pubsubDelay } from "../core/backoff.ts";
 import type { TimerHandle } from "../core/clock.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { Fifo } from "./fifo.ts";
+import type { EngineHost } from "./host.ts";
 import type { Message } from "./message.ts";
 
 /** Cloud Tasks lets a burst of a fifth of the rate through, at least one. */
@@ -10,6 +11,8 @@ const BURST_SHARE = 5;
 /** The queue of one route: what waits, what is in flight, and the limits between the two. */
 export class Lane {
   route: AnyRoute;
+  /** Whoever runs the route now; nothing is delivered while there is nobody. */
+  host: EngineHost | undefined;
   readonly ready: Fifo<Message> = new Fifo();
   inFlight = 0;
   /** Unfinished messages that a schedule sent, for overlap. */
@@ -26,7 +29,9 @@ export class Lane {
 
   /** Whether something waits that the lane's own limits let through. */
   get canStart(): boolean {
-    return this.ready.size > 0 && this.timer === undefined && this.inFlight < this.#maxConcurrent;
+    return (
+      this.ready.size > 0 && this.timer === undefined && this.host !== undefined && this.inFlight < this.#maxConcurrent
+    );
   }
 
   /** Deliveries at once. */
@@ -37,6 +42,11 @@ export class Lane {
 
   get #burst(): number {
     return Math.max(1, Math.floor((this.route.settings.queue.ratePerSecond ?? 0) / BURST_SHARE));
+  }
+
+  /** Whether it has a rate limit. */
+  get isRated(): boolean {
+    return this.route.settings.queue.ratePerSecond !== undefined;
   }
 
   /** Takes a place under the rate limit: 0 when there is one, else the milliseconds until there will be. */

@@ -2,6 +2,7 @@ import type { OutgoingTask } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { type DeadLetter, type DeadLetterBox, describeError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
+import { TasksError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { payloadOf } from "../core/payload.ts";
 import type { Message } from "./message.ts";
@@ -13,19 +14,48 @@ export interface ParkedLettersOptions {
   route(path: string): AnyRoute | undefined;
   /** Enqueues a letter's task again. */
   publish(task: OutgoingTask): unknown;
+  /** Where letters are written down besides. Default: nowhere, they are in memory alone. */
+  readonly journal?: LetterJournal | undefined;
 }
 
-/** Dead letters in memory, oldest first. An id may stand for several: it is unique neither among routes nor for ever. */
+/** Writes dead letters down. */
+export interface LetterJournal {
+  /** Writes a letter down with the next commit, in place of an earlier one of its key. */
+  park(key: string, letter: DeadLetter): void;
+  /** Forgets a letter with the next commit. */
+  unpark(key: string): void;
+  /** Resolves once all of it so far is written down; rejects when that failed. */
+  committed(): Promise<void>;
+}
+
+/** The dead letters of an engine, oldest first. An id may stand for several: it is unique neither among routes nor for ever. */
 export class ParkedLetters implements DeadLetterBox {
   readonly #letters = new Map<string, DeadLetter>();
   readonly #options: ParkedLettersOptions;
 
-  constructor(options: ParkedLettersOptions) {
+  constructor(options: ParkedLettersOptions, kept: Iterable<DeadLetter> = []) {
     this.#options = options;
+    for (const letter of kept) this.#letters.set(keyOf(letter), letter);
   }
 
-  park(letter: DeadLetter): void {
+  park(letter: DeadLetter): void | Promise<void> {
+    this.keep(letter);
+    const { journal } = this.#options;
+    return journal?.committed().catch((error: unknown) => {
+      this.#forget(letter);
+      throw error;
+    });
+  }
+
+  /** Parks a letter, to be written down with the next commit. */
+  keep(letter: DeadLetter): void {
     this.#letters.set(keyOf(letter), letter);
+    this.#options.journal?.park(keyOf(letter), letter);
+  }
+
+  #forget(letter: DeadLetter): void {
+    this.#letters.delete(keyOf(letter));
+    this.#options.journal?.unpark(keyOf(letter));
   }
 
   #of(taskId: string): DeadLetter[] {
@@ -42,11 +72,11 @@ export class ParkedLetters implements DeadLetterBox {
     for (const letter of this.#of(taskId)) {
       const route = this.#options.route(letter.path);
       if (route === undefined) continue;
-      this.#letters.delete(keyOf(letter));
+      this.#forget(letter);
       try {
         await this.#options.publish(revived(letter, route, this.#options.clock.now()));
       } catch (error) {
-        this.#letters.set(keyOf(letter), letter);
+        this.keep(letter);
         throw error;
       }
       redriven = true;
@@ -56,7 +86,8 @@ export class ParkedLetters implements DeadLetterBox {
 
   async drop(taskId: string): Promise<boolean> {
     const letters = this.#of(taskId);
-    for (const letter of letters) this.#letters.delete(keyOf(letter));
+    for (const letter of letters) this.#forget(letter);
+    await this.#options.journal?.committed();
     return letters.length > 0;
   }
 }
@@ -78,6 +109,15 @@ function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask
     priority: undefined,
     carriedAttempts: 0,
   };
+}
+
+/** What a delivery comes to whose answer never came. */
+export function lostAnswer({ task: { route } }: Message): Outcome {
+  const error = new TasksError(
+    "TIMEOUT",
+    `delivery of "${route.path}": expected an acknowledgement within ${route.settings.ackDeadline} s, got none; see whether the task ends its process`,
+  );
+  return { type: "failed", error, retryAfter: undefined };
 }
 
 /** What a dead-letter policy does: the letter of a message that nobody could take, after its last `outcome`. */

@@ -4,18 +4,22 @@ import type { AnyRoute } from "../core/declaration.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Schedule } from "../core/schedule.ts";
 import { scheduleOf } from "../core/tick.ts";
+import type { Engine } from "./engine.ts";
+import type { EngineHost } from "./host.ts";
 
 /** What a ticker needs. */
 export interface TickerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called at every tick, with the moment it stands for. */
-  tick(route: AnyRoute, scheduledFor: Date): void;
+  /** Where ticks are sent. */
+  readonly engine: Pick<Engine, "publishTick" | "serves" | "ticksSince">;
+  /** For whom: when the engine serves it no longer, the ticker ends. */
+  readonly host: EngineHost;
 }
 
 /**
- * Fires the schedules of routes, each in its time zone, once a tick. Its timers keep no process alive. After the machine
- * slept through several ticks of a route, the first of them fires at wake-up and the others are left out.
+ * Fires the schedules of routes, each in its time zone, once a tick. Its timers keep no process alive. Of the ticks of a
+ * route that passed while the machine slept, or no process ran that kept them in a file, the latest is made up for.
  */
 export class Ticker {
   readonly #options: TickerOptions;
@@ -38,9 +42,9 @@ export class Ticker {
   async #begin(route: AnyRoute): Promise<void> {
     try {
       // Taken before the wait below, in which a tick may pass.
-      const begin = new Date(this.#options.clock.now());
+      const since = this.#options.engine.ticksSince(route);
       const schedule = await scheduleOf(route);
-      this.#wait(route, schedule, schedule.next(begin));
+      this.#wait(route, schedule, schedule.next(since));
     } catch (error) {
       this.#options.logger.error("a schedule could not be started", { task: route.path, error: describeError(error) });
     }
@@ -48,12 +52,16 @@ export class Ticker {
 
   #wait(route: AnyRoute, schedule: Schedule, tick: Date): void {
     if (this.#closed) return;
-    const { clock } = this.#options;
+    const { clock, engine, host } = this.#options;
     const due = () => {
+      const now = clock.now();
       // Timers are capped at 24.8 days, and may run a little ahead of the wall clock.
-      if (clock.now() < tick.getTime()) return this.#wait(route, schedule, tick);
-      this.#options.tick(route, tick);
-      this.#wait(route, schedule, schedule.next(new Date(Math.max(tick.getTime(), clock.now()))));
+      if (now < tick.getTime()) return this.#wait(route, schedule, tick);
+      if (!engine.serves(host)) return this.close();
+      const following = schedule.next(tick);
+      const latest = following.getTime() > now ? tick : schedule.previous(new Date(now));
+      engine.publishTick(route, latest);
+      this.#wait(route, schedule, latest === tick ? following : schedule.next(latest));
     };
     this.#timers.set(
       route,

@@ -25,6 +25,8 @@ describe("an empty environment", () => {
       projectId: undefined,
       serviceUrl: undefined,
       schedulerLocation: "europe-west2",
+      localFile: ".taskroute/local.db",
+      faults: {},
     });
   });
 });
@@ -52,6 +54,21 @@ describe("a variable", () => {
       { pushPath: "/push", audiences: [URL, `${URL}/push`], pushUrl: "http://127.0.0.1:8080/push" },
     ],
     [{ CLOUD_RUN_SERVICE_URL: URL, TASKS_AUDIENCE: "a, b" }, { audiences: ["a", "b"] }],
+    [{ TASKS_LOCAL_FILE: " queue.db " }, { localFile: "queue.db" }],
+    [{ TASKS_LOCAL_FILE: ":memory:" }, { localFile: undefined }],
+    [{ NODE_ENV: "test" }, { localFile: undefined }],
+    [{ VITEST: "true" }, { localFile: undefined }],
+    [{ JEST_WORKER_ID: "1" }, { localFile: undefined }],
+    [{ NODE_TEST_CONTEXT: "child-v8" }, { localFile: undefined }],
+    [{ NODE_ENV: "test", TASKS_LOCAL_FILE: "queue.db" }, { localFile: "queue.db" }],
+    [{ TASKS_FAULT_DUPLICATE_RATE: "0.1" }, { faults: { duplicateRate: 0.1 } }],
+    [{ TASKS_FAULT_FAILURE_RATE: " 1 " }, { faults: { failureRate: 1 } }],
+    [{ TASKS_FAULT_DROP_RATE: "0", TASKS_FAULT_SEED: "7" }, { faults: { dropRate: 0, seed: 7 } }],
+    [
+      { TASKS_FAULT_LATENCY_SECONDS: "1.5", TASKS_FAULT_LATENCY_JITTER: "0.5", TASKS_FAULT_REORDER_RATE: "" },
+      { faults: { latencySeconds: 1.5, latencyJitter: 0.5 } },
+    ],
+    [{ TASKS_FAULT_REORDER_RATE: "1e-3" }, { faults: { reorderRate: 0.001 } }],
     [{ PORT: "3000" }, { pushUrl: "http://127.0.0.1:3000/tasks/pubsub" }],
     [{ PORT: "3000", TASKS_PUSH_URL: "http://localhost:4000/x" }, { pushUrl: "http://localhost:4000/x" }],
     [
@@ -102,6 +119,14 @@ describe("a wrong environment", () => {
       'environment "google": expected a name that does not start',
     ],
     [{ TASKS_NAMESPACE: "a b" }, 'namespace "a b": expected letters, digits, - and _'],
+    [{ TASKS_FAULT_DROP_RATE: "2" }, 'TASKS_FAULT_DROP_RATE: expected a number of 0–1, got "2"'],
+    [{ TASKS_FAULT_FAILURE_RATE: "10%" }, 'TASKS_FAULT_FAILURE_RATE: expected a number of 0–1, got "10%"'],
+    [{ TASKS_FAULT_LATENCY_SECONDS: "-1" }, "TASKS_FAULT_LATENCY_SECONDS: expected a number of 0–3600"],
+    [{ TASKS_FAULT_SEED: "1.5" }, "TASKS_FAULT_SEED: expected a whole number of 0–4294967295"],
+    [
+      { K_SERVICE: "shop", TASKS_FAULT_DROP_RATE: "0.1" },
+      "faults: expected none in production, got some; leave them out",
+    ],
   ];
 
   it.each(problems)("is refused: %j", (env, text) => {

@@ -79,16 +79,18 @@ describe("an alarm", () => {
     expect(rung).toEqual([1000]);
   });
 
-  it("gives back what it holds, in order, and leaves no timer", async () => {
+  it("shows what it holds, and once stopped rings no more and leaves no timer", async () => {
     const clock = new VirtualClock(new Date(0));
     const rung: string[] = [];
     const alarm = new Alarm<string>(clock, (item) => rung.push(item));
     alarm.set(20, "second");
     alarm.set(10, "first");
-    expect(alarm.clear()).toEqual(["first", "second"]);
+    alarm.stop();
+    expect(alarm.items().toSorted()).toEqual(["first", "second"]);
     expect(clock.pending).toBe(0);
     alarm.set(30, "third");
     await clock.advance(100);
-    expect(rung).toEqual(["third"]);
+    expect(rung).toEqual([]);
+    expect(alarm.items()).toHaveLength(3);
   });
 });

@@ -3,14 +3,15 @@ import { describe, expect, it } from "vitest";
 import type { AnyRoute } from "../../src/core/declaration.ts";
 import { Lanes } from "../../src/engine/lanes.ts";
 import { Message } from "../../src/engine/message.ts";
-import { route } from "./scripted.ts";
+import { hostOf, route } from "./scripted.ts";
 
 /** Puts messages of a route in line. */
 function offer(lanes: Lanes, to: AnyRoute, count: number): void {
   const lane = lanes.of(to);
+  lane.host = hostOf(to);
   const task = { id: "task", route: to, payloadJson: "{}", enqueuedAt: 0, runAt: undefined, dedupe: undefined };
   for (let n = 0; n < count; n++) {
-    lane.ready.push(new Message({ ...task, priority: undefined, carriedAttempts: 0 }, "1", 0));
+    lane.ready.push(new Message({ ...task, priority: undefined, carriedAttempts: 0 }, lane, 1, 0));
   }
   lanes.enlist(lane);
 }

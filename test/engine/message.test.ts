@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Message } from "../../src/engine/message.ts";
-import { done, failed, route } from "./scripted.ts";
+import { done, failed, laneOf, route } from "./scripted.ts";
 
 function message(carriedAttempts = 0): Message {
   const task = {
@@ -13,7 +13,7 @@ function message(carriedAttempts = 0): Message {
     priority: undefined,
     carriedAttempts,
   };
-  return new Message(task, "1", 0);
+  return new Message(task, laneOf(task.route), 1, 0);
 }
 
 describe("the numbers of a message", () => {

@@ -5,7 +5,7 @@ import { isTasksError } from "../../src/core/errors.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { Message } from "../../src/engine/message.ts";
 import { ParkedLetters, undeliverable } from "../../src/engine/parked.ts";
-import { busy, failed, rejected, route } from "./scripted.ts";
+import { busy, failed, laneOf, rejected, route } from "./scripted.ts";
 
 const charge = route("billing.charge", { args: ["customer", "amount"] });
 
@@ -32,7 +32,7 @@ function parked(
 ): ParkedLetters {
   const known = (path: string) => (path === charge.path ? charge : undefined);
   const box = new ParkedLetters({ clock: new VirtualClock(), route: known, publish });
-  for (const each of letters) box.park(each);
+  for (const each of letters) void box.park(each);
   return box;
 }
 
@@ -135,7 +135,7 @@ describe("the letter of a message that nobody could take", () => {
   };
 
   it("holds all that is needed to run the task again", () => {
-    const message = new Message(task, "7", 0);
+    const message = new Message(task, laneOf(charge), 7, 0);
     message.failures += 3;
     expect(undeliverable(message, failed(), 99)).toEqual({
       taskId: "task-1",
@@ -156,11 +156,11 @@ describe("the letter of a message that nobody could take", () => {
     [rejected, "rejected"],
     [busy(1), "busy"],
   ])("names the outcome where there is no error", (outcome, error) => {
-    expect(undeliverable(new Message(task, "7", 0), outcome, 0).error).toBe(error);
+    expect(undeliverable(new Message(task, laneOf(charge), 7, 0), outcome, 0).error).toBe(error);
   });
 
   it("has no time of enqueueing for a tick of a schedule", () => {
-    const tick = new Message(task, "7", 0, new Date("2026-01-01T09:00:00Z"));
+    const tick = new Message(task, laneOf(charge), 7, 0, new Date("2026-01-01T09:00:00Z"));
     expect(undeliverable(tick, failed(), 0).enqueuedAt).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import type { OutgoingTask } from "../../src/core/backend.ts";
 import { Message } from "../../src/engine/message.ts";
 import { pushBody } from "../../src/engine/push-body.ts";
 import { decodeDelivery } from "../../src/push/decode.ts";
-import { route } from "./scripted.ts";
+import { laneOf, route } from "./scripted.ts";
 
 const SUBSCRIPTION = "projects/myproject/subscriptions/mysubscription";
 const PUBLISHED = Date.parse("2026-02-26T19:13:55.749Z");
@@ -21,7 +21,7 @@ function message(overrides: Partial<OutgoingTask> = {}, scheduledFor?: Date): Me
     carriedAttempts: 0,
     ...overrides,
   };
-  return new Message(task, "2070443601311540", PUBLISHED, scheduledFor);
+  return new Message(task, laneOf(greet), 2070443601311540, PUBLISHED, scheduledFor);
 }
 
 function parsed(of: Message): { deliveryAttempt: number; message: Record<string, unknown> } {

@@ -3,8 +3,11 @@ import type { AnyRoute } from "../../src/core/declaration.ts";
 import type { Outcome } from "../../src/core/outcome.ts";
 import { TaskRoute } from "../../src/core/route.ts";
 import type { TaskContractOptions } from "../../src/core/route-options.ts";
+import { isThenable } from "../../src/core/thenable.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import type { EngineHost } from "../../src/engine/host.ts";
+import { Lane } from "../../src/engine/lane.ts";
 import type { Message } from "../../src/engine/message.ts";
 import { type LogLine, recordLog } from "../support/log.ts";
 
@@ -29,6 +32,18 @@ export function route(
   options: Omit<TaskContractOptions<string, object, unknown>, "path" | "payload" | "schedulePayload"> = {},
 ): AnyRoute {
   return new TaskRoute({ ...options, path, run: () => {} });
+}
+
+/** A host of routes whose deliveries all succeed. */
+export function hostOf(...routes: readonly AnyRoute[]): EngineHost {
+  return { routes, logger: recordLog().logger, deliver: async () => done, skipped: () => {} };
+}
+
+/** The queue of a route that somebody runs. */
+export function laneOf(to: AnyRoute): Lane {
+  const lane = new Lane(to);
+  lane.host = hostOf(to);
+  return lane;
 }
 
 /** One delivery as it arrived. */
@@ -95,7 +110,7 @@ export class ScriptedEngine {
   publish(to: AnyRoute, { id, dedupe, carriedAttempts = 0, delay, payload = {} }: Publication = {}): Receipt {
     this.#published += 1;
     const now = this.clock.now();
-    return this.engine.publish({
+    const receipt = this.engine.publish({
       id: id ?? `task-${this.#published}`,
       route: to,
       payloadJson: JSON.stringify(payload),
@@ -105,6 +120,8 @@ export class ScriptedEngine {
       priority: undefined,
       carriedAttempts,
     });
+    if (isThenable(receipt)) throw new Error("expected an engine in memory, which takes a task at once");
+    return receipt;
   }
 
   /** Lets time pass, in seconds. */

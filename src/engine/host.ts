@@ -1,0 +1,14 @@
+import type { AnyRoute } from "../core/declaration.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { Message } from "./message.ts";
+
+/** Who an engine delivers to, and for. */
+export interface EngineHost {
+  readonly routes: readonly AnyRoute[];
+  readonly logger: Logger;
+  /** Delivers one message and tells what it came to. Must not reject. */
+  deliver(message: Message): Promise<Outcome>;
+  /** Reports a tick that was not sent because the run before it is not finished. */
+  skipped(route: AnyRoute, scheduledFor: Date): void;
+}

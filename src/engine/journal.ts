@@ -1,0 +1,249 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { OutgoingTask } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import type { DeadLetter } from "../core/dead-letter.ts";
+import type { AnyRoute } from "../core/declaration.ts";
+import { openJournalFile, type Synchronous } from "./journal-file.ts";
+import type { Message } from "./message.ts";
+import type { LetterJournal } from "./parked.ts";
+
+/** Milliseconds after which a commit that failed is tried again. */
+const RETRY_MS = 1000;
+
+const INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const UPDATE =
+  "UPDATE messages SET due = ?, failures = ?, rejections = ?, sent_back = ?, lost = ?, in_flight = ? WHERE number = ?";
+
+/** A message as the file holds it. */
+export interface StoredMessage {
+  readonly number: number;
+  readonly task_id: string;
+  readonly path: string;
+  readonly payload: string;
+  readonly enqueued_at: number;
+  readonly publish_time: number;
+  readonly due: number;
+  readonly scheduled_for: number | null;
+  readonly carried: number;
+  readonly failures: number;
+  readonly rejections: number;
+  readonly sent_back: number;
+  readonly lost: number;
+  readonly in_flight: number;
+}
+
+/** A dedupe key as the file holds it: held by the message of a number, finished or not. */
+export interface StoredKey {
+  readonly key: string;
+  readonly task_id: string;
+  readonly number: number;
+  readonly expiry: number;
+}
+
+/** Options of {@link Journal}. */
+export interface JournalOptions {
+  /** Absolute path. */
+  readonly file: string;
+  /** Default `"normal"`. */
+  readonly synchronous?: Synchronous | undefined;
+  readonly clock: Clock;
+  /** Called when a commit failed, and again only after one has succeeded. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Keeps an engine's queue in a file. What changes in one turn of the event loop is written in one transaction at its end,
+ * as it is by then: a task that came and went within a turn is never written at all.
+ */
+export class Journal implements LetterJournal {
+  readonly #options: JournalOptions;
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #marked = new Set<Message>();
+  #changes: (() => void)[] = [];
+  #commit: PromiseWithResolvers<void> | undefined;
+  #isFailing = false;
+  #isClosed = false;
+
+  /** @throws TasksError as {@link openJournalFile}. */
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#database = openJournalFile(options.file, options.synchronous ?? "normal");
+    this.#insert = this.#database.prepare(INSERT);
+    this.#update = this.#database.prepare(UPDATE);
+    this.#delete = this.#database.prepare("DELETE FROM messages WHERE number = ?");
+  }
+
+  /** The messages kept, in order of publishing. */
+  messages(): Iterable<StoredMessage> {
+    return this.#database
+      .prepare("SELECT * FROM messages ORDER BY number")
+      .iterate() as unknown as Iterable<StoredMessage>;
+  }
+
+  /** The dedupe keys that are still held; forgets the others. */
+  keys(now: number): StoredKey[] {
+    this.#run("DELETE FROM keys WHERE expiry <= ?", now);
+    const rows = this.#database.prepare("SELECT * FROM keys").all() as unknown as StoredKey[];
+    return rows.map((row) => ({ ...row, key: JSON.parse(row.key) as string }));
+  }
+
+  /** The dead letters kept. */
+  letters(): DeadLetter[] {
+    const rows = this.#database.prepare("SELECT letter FROM letters").all();
+    return rows.map(({ letter }) => JSON.parse(letter as string) as DeadLetter);
+  }
+
+  /** The greatest number that a message may have had. */
+  lastNumber(): number {
+    return this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
+  }
+
+  /** The last tick of a route's schedule, in milliseconds since the epoch; `undefined` if it had none, or another schedule. */
+  lastTick(route: AnyRoute): number | undefined {
+    const row = this.#database.prepare("SELECT schedule, tick FROM ticks WHERE path = ?").get(route.path);
+    return row?.schedule === scheduleText(route) ? (row.tick as number) : undefined;
+  }
+
+  /** Writes a message down as it is at the end of this turn: changed, new, or gone if it is finished by then. */
+  mark(message: Message): void {
+    this.#marked.add(message);
+    this.#commitSoon();
+  }
+
+  /** Lets a message hold a dedupe key. */
+  hold(key: string, message: Message, expiry: number): void {
+    this.#change(
+      "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
+      JSON.stringify(key),
+      message.id,
+      message.number,
+      expiry,
+    );
+  }
+
+  /** Lets go of a dedupe key. */
+  release(key: string): void {
+    this.#change("DELETE FROM keys WHERE key = ?", JSON.stringify(key));
+  }
+
+  park(key: string, letter: DeadLetter): void {
+    this.#change("INSERT OR REPLACE INTO letters VALUES (?, ?)", JSON.stringify(key), JSON.stringify(letter));
+  }
+
+  unpark(key: string): void {
+    this.#change("DELETE FROM letters WHERE key = ?", JSON.stringify(key));
+  }
+
+  /** Keeps the last tick of a route's schedule. */
+  ticked(route: AnyRoute, tick: number): void {
+    this.#change("INSERT OR REPLACE INTO ticks VALUES (?, ?, ?)", route.path, scheduleText(route), tick);
+  }
+
+  committed(): Promise<void> {
+    return this.#commit?.promise ?? Promise.resolve();
+  }
+
+  /** Commits what is left and lets go of the file. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#flush();
+    this.#isClosed = true;
+    this.#database.close();
+  }
+
+  #change(sql: string, ...values: (string | number)[]): void {
+    this.#changes.push(() => this.#run(sql, ...values));
+    this.#commitSoon();
+  }
+
+  #run(sql: string, ...values: (string | number)[]): void {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    statement.run(...values);
+  }
+
+  #commitSoon(): void {
+    if (this.#commit !== undefined) return;
+    this.#commit = Promise.withResolvers();
+    // Whoever is concerned waits for it; a commit that nobody waits for is tried again.
+    this.#commit.promise.catch(() => {});
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const commit = this.#commit;
+    if (commit === undefined || this.#isClosed) return;
+    this.#commit = undefined;
+    try {
+      this.#write();
+    } catch (error) {
+      if (!this.#isFailing) this.#options.failed(error);
+      this.#isFailing = true;
+      commit.reject(error);
+      this.#options.clock.setTimeout(() => this.#commitSoon(), RETRY_MS);
+      return;
+    }
+    this.#isFailing = false;
+    for (const message of this.#marked) message.isStored = !message.isFinished;
+    this.#marked = new Set();
+    this.#changes = [];
+    commit.resolve();
+  }
+
+  #write(): void {
+    this.#database.exec("BEGIN");
+    try {
+      let last = 0;
+      for (const message of this.#marked) {
+        if (!message.isFinished) this.#store(message);
+        else if (message.isStored) this.#delete.run(message.number);
+        if (message.number > last) last = message.number;
+      }
+      for (const change of this.#changes) change();
+      this.#run("UPDATE numbers SET last = max(last, ?)", last);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #store(message: Message): void {
+    const { task, number, due, failures, rejections, sentBack, lost } = message;
+    const inFlight = message.isInFlight ? 1 : 0;
+    if (message.isStored) {
+      this.#update.run(due, failures, rejections, sentBack, lost, inFlight, number);
+      return;
+    }
+    const { id, route, payloadJson, enqueuedAt, carriedAttempts } = task;
+    const tick = message.scheduledFor?.getTime() ?? null;
+    const state = [carriedAttempts, failures, rejections, sentBack, lost, inFlight];
+    this.#insert.run(number, id, route.path, payloadJson, enqueuedAt, message.publishTime, due, tick, ...state);
+  }
+}
+
+/** What a tick belongs to: under another expression or in another zone there are other ticks. */
+function scheduleText({ settings }: AnyRoute): string {
+  return `${settings.schedule} ${settings.scheduleTimezone}`;
+}
+
+/** The task of a kept message. */
+export function storedTask(stored: StoredMessage, route: AnyRoute): OutgoingTask {
+  return {
+    id: stored.task_id,
+    route,
+    payloadJson: stored.payload,
+    enqueuedAt: stored.enqueued_at,
+    runAt: undefined,
+    dedupe: undefined,
+    priority: undefined,
+    carriedAttempts: stored.carried,
+  };
+}
