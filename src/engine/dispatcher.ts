@@ -60,7 +60,7 @@ export class Dispatcher {
     message.isInFlight = true;
     if (journal === undefined) return this.#deliver(message, fault);
     journal.mark(message);
-    return journal.committed().then(
+    return journal.announced().then(
       () => this.#deliver(message, fault),
       () => {
         this.#putBack(message, UNKEPT_BACKOFF_MS);

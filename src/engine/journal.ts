@@ -65,6 +65,7 @@ export class Journal implements LetterJournal {
   #marked = new Set<Message>();
   #changes: (() => void)[] = [];
   #commit: PromiseWithResolvers<void> | undefined;
+  #announcement: Promise<void> | undefined;
   #isFailing = false;
   #isClosed = false;
 
@@ -147,6 +148,12 @@ export class Journal implements LetterJournal {
     return this.#commit?.promise ?? Promise.resolve();
   }
 
+  /** Like `committed`, but after whoever waits for that has been told, and what they do at once is done. */
+  announced(): Promise<void> {
+    this.#announcement ??= this.committed().then(() => new Promise((resolve) => process.nextTick(resolve)));
+    return this.#announcement;
+  }
+
   /** Commits what is left and lets go of the file. */
   close(): void {
     if (this.#isClosed) return;
@@ -172,6 +179,7 @@ export class Journal implements LetterJournal {
   #commitSoon(): void {
     if (this.#commit !== undefined) return;
     this.#commit = Promise.withResolvers();
+    this.#announcement = undefined;
     // Whoever is concerned waits for it; a commit that nobody waits for is tried again.
     this.#commit.promise.catch(() => {});
     setImmediate(() => this.#flush());
