@@ -2,6 +2,9 @@ import { type Clock, systemClock, type TimerHandle, type TimerOptions } from "..
 import { TasksError } from "../core/errors.ts";
 import { Heap } from "./heap.ts";
 
+/** The machine's own, whatever a test puts in the place of the globals later. */
+const { setImmediate } = globalThis;
+
 interface Timer {
   readonly at: number;
   readonly callback: () => void;
@@ -61,6 +64,14 @@ export class VirtualClock implements Clock {
   /** Like `pending`, with the timers that keep no process alive. */
   get waiting(): number {
     return this.#timers.count((timer) => timer.state === "waiting");
+  }
+
+  /**
+   * When a timer may fire next, in milliseconds since the epoch; `undefined` when none is set. One that was cancelled may
+   * still be told of.
+   */
+  get nextTimer(): number | undefined {
+    return this.#timers.peekKey;
   }
 
   setTimeout(callback: () => void, ms: number, options?: TimerOptions): TimerHandle {

@@ -8,7 +8,8 @@ import type { Message } from "./message.ts";
 export async function disturbed(fault: Fault, message: Message, host: EngineHost, clock: Clock): Promise<Outcome> {
   const { mishap, latency } = fault;
   const { route, id } = message.task;
-  host.logger.info("a fault was injected", { task: route.path, taskId: id, fault: mishap ?? "latency", latency });
+  if (mishap !== undefined || latency > 0)
+    host.logger.info("a fault was injected", { task: route.path, taskId: id, fault: mishap ?? "latency", latency });
   if (latency > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, latency * 1000));
   return mishap === "failure" ? injectedFailure() : host.deliver(message);
 }

@@ -12,6 +12,7 @@ export type Mishap = "reorder" | "failure" | "drop" | "duplicate" | "crash";
 
 /** How one delivery is disturbed. */
 export interface Fault {
+  /** Read again when the delivery has ended: what befalls the answer may be decided under way. */
   readonly mishap: Mishap | undefined;
   /** Seconds that the delivery takes to arrive. */
   readonly latency: number;

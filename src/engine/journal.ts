@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { OutgoingTask } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Clock, TimerHandle } from "../core/clock.ts";
 import type { DeadLetter } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { openJournalFile, type Synchronous } from "./journal-file.ts";
@@ -67,6 +67,7 @@ export class Journal implements LetterJournal {
   #commit: PromiseWithResolvers<void> | undefined;
   #announcement: Promise<void> | undefined;
   #isFailing = false;
+  #retry: TimerHandle | undefined;
   #isClosed = false;
 
   /** @throws TasksError as {@link openJournalFile}. */
@@ -111,6 +112,7 @@ export class Journal implements LetterJournal {
 
   /** Writes a message down as it is at the end of this turn: changed, new, or gone if it is finished by then. */
   mark(message: Message): void {
+    if (this.#isClosed) return;
     this.#marked.add(message);
     this.#commitSoon();
   }
@@ -154,15 +156,17 @@ export class Journal implements LetterJournal {
     return this.#announcement;
   }
 
-  /** Commits what is left and lets go of the file. */
+  /** Commits what is left and lets go of the file. What changes later is not written: the next process finds it as it was. */
   close(): void {
     if (this.#isClosed) return;
     this.#flush();
     this.#isClosed = true;
+    this.#options.clock.clearTimeout(this.#retry);
     this.#database.close();
   }
 
   #change(sql: string, ...values: (string | number)[]): void {
+    if (this.#isClosed) return;
     this.#changes.push(() => this.#run(sql, ...values));
     this.#commitSoon();
   }
@@ -177,7 +181,7 @@ export class Journal implements LetterJournal {
   }
 
   #commitSoon(): void {
-    if (this.#commit !== undefined) return;
+    if (this.#commit !== undefined || this.#isClosed) return;
     this.#commit = Promise.withResolvers();
     this.#announcement = undefined;
     // Whoever is concerned waits for it; a commit that nobody waits for is tried again.
@@ -195,7 +199,8 @@ export class Journal implements LetterJournal {
       if (!this.#isFailing) this.#options.failed(error);
       this.#isFailing = true;
       commit.reject(error);
-      this.#options.clock.setTimeout(() => this.#commitSoon(), RETRY_MS);
+      this.#options.clock.clearTimeout(this.#retry);
+      this.#retry = this.#options.clock.setTimeout(() => this.#commitSoon(), RETRY_MS);
       return;
     }
     this.#isFailing = false;
