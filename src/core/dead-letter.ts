@@ -76,8 +76,10 @@ export function describeError(error: unknown): string {
  * number and kinds of issues are told.
  */
 export function loggableError(error: unknown): string {
-  if (!isTasksError(error, "INVALID_PAYLOAD")) return describeError(error);
-  const issues = Array.isArray(error.cause) ? error.cause : [];
+  // Without a cause the text is our own, and names no more than the route and its fields.
+  if (!isTasksError(error, "INVALID_PAYLOAD") || error.cause === undefined) return describeError(error);
+  const issues = error.cause;
+  if (!Array.isArray(issues)) return "the schema threw instead of telling what is wrong with the payload";
   const codes = issues.map((issue: { code?: unknown }) => issue.code).filter((code) => typeof code === "string");
   return `the schema refused the payload: ${[`${issues.length} issues`, ...new Set(codes)].join(", ")}`;
 }

@@ -1,4 +1,5 @@
 import { TasksError } from "./errors.ts";
+import { assertSafeNumbers, isBeyondSafe } from "./safe-numbers.ts";
 
 /**
  * The wire form of one enqueued task. Names and shape are shared with services in other languages, so that each can
@@ -58,14 +59,15 @@ export function decodeEnvelope(value: unknown): Envelope {
   if (kwargs !== undefined && kwargs !== null && !isObject(kwargs)) throw malformed("kwargs to be an object", kwargs);
   if (enqueued_at !== undefined && enqueued_at !== null && !isTime(enqueued_at))
     throw malformed("enqueued_at to be an ISO 8601 time", enqueued_at);
-  assertPlain(value);
-  return {
+  const envelope = {
     task_id,
     task_name,
     args: args ?? [],
     kwargs: kwargs ?? {},
     enqueued_at: enqueued_at ?? undefined,
   };
+  assertPlain(value, envelope);
+  return envelope;
 }
 
 /** Whether a parsed JSON value is an object, not a list and not null. */
@@ -83,26 +85,38 @@ function isTime(value: unknown): value is string {
 }
 
 /**
- * Refuses parsed JSON that could pollute a prototype when merged (`__proto__`, or `constructor` with a `prototype`), and
- * JSON nested deeper than 100, before it could exhaust the stack.
+ * Refuses parsed JSON that could pollute a prototype when merged (`__proto__`, or `constructor` with a `prototype`), JSON
+ * nested deeper than 100, before it could exhaust the stack, and numbers beyond ±(2^53 − 1).
  *
+ * @param carried the part whose numbers count; default all of it.
  * @throws TasksError `MALFORMED_MESSAGE`.
  */
-export function assertPlain(value: object, depth = 1): void {
+export function assertPlain(value: object, carried: object = value): void {
+  if (walk(value, 1)) assertSafeNumbers(carried);
+}
+
+/** Whether there is a number beyond the safe ones; where it stands is looked for only then. */
+function walk(value: object, depth: number): boolean {
   if (depth > MAX_DEPTH) {
     throw new TasksError("MALFORMED_MESSAGE", `message: expected at most ${MAX_DEPTH} levels of nesting, got more`);
   }
+  let beyond = false;
   if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === "object" && item !== null) assertPlain(item, depth + 1);
-    return;
+    for (const item of value) if (inspect(item, depth)) beyond = true;
+    return beyond;
   }
   for (const key in value) {
     const item = (value as Record<string, unknown>)[key];
     if (key === "__proto__" || (key === "constructor" && isObject(item) && Object.hasOwn(item, "prototype"))) {
       throw new TasksError("MALFORMED_MESSAGE", `message: expected no keys that reach a prototype, got ${key}`);
     }
-    if (typeof item === "object" && item !== null) assertPlain(item, depth + 1);
+    if (inspect(item, depth)) beyond = true;
   }
+  return beyond;
+}
+
+function inspect(item: unknown, depth: number): boolean {
+  return typeof item === "object" && item !== null ? walk(item, depth + 1) : isBeyondSafe(item);
 }
 
 /** Names what came only by its kind: the text is logged, and a message may hold anything. */

@@ -72,7 +72,7 @@ export function encodePayload(route: AnyRoute, input: unknown): string | Promise
 /** What every delivery would refuse must not be enqueued. */
 function assertDeliverable(route: AnyRoute, kwargs: object): void {
   try {
-    assertPlain({ kwargs });
+    assertPlain({ kwargs }, kwargs);
   } catch (error) {
     throw new TasksError("INVALID_PAYLOAD", `payload of "${route.path}" in a ${(error as Error).message}`, {
       cause: error,
@@ -132,8 +132,8 @@ export function payloadOf(
 }
 
 /**
- * Refuses a schedule whose payload its own schema would refuse at every tick; schemas that answer asynchronously are
- * left to the first tick.
+ * Refuses a schedule whose payload would be refused at every tick, by every delivery or by its own schema; schemas that
+ * answer asynchronously are left to the first tick.
  *
  * @throws TasksError `INVALID_PAYLOAD`.
  */
@@ -141,7 +141,9 @@ export function assertSchedulePayload(route: AnyRoute): void {
   const text = stringify(route, route.settings.schedulePayload);
   const checked = (() => {
     try {
-      return validatePayload(route, JSON.parse(text) as object);
+      const arriving = JSON.parse(text) as object;
+      assertDeliverable(route, arriving);
+      return validatePayload(route, arriving);
     } catch (error) {
       throw new TasksError(
         "INVALID_PAYLOAD",

@@ -3,6 +3,10 @@ import { type CronFields, parseCron } from "./cron.ts";
 import { TasksError } from "./errors.ts";
 import { assertTimezone, type Showing, type WallClock, wallClock } from "./timezone.ts";
 
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
 /**
  * The ticks of a cron expression in a time zone: a fixed set of instants, whatever moment one asks from, so that
  * `previous(next(t))` is `next(t)`.
@@ -34,8 +38,8 @@ export function assertSchedule(expression: string, timezone: string): void {
 }
 
 /**
- * Loads cron-parser, once and only when ticks are needed, and returns the ticks of a schedule. Asking `next` in order is
- * cheap, as is asking `previous` in order: each keeps its place.
+ * Loads cron-parser, once and only when ticks are needed, and returns the ticks of a schedule. Asking again about
+ * the same day, or the days up to the next one that has ticks, is cheap.
  *
  * @throws TasksError `INVALID_SCHEDULE`.
  */
@@ -43,8 +47,8 @@ export async function loadSchedule(expression: string, timezone: string): Promis
   const fields = parseCron(expression);
   assertTimezone(timezone);
   const { CronExpressionParser } = await import("cron-parser");
-  const parse = (): CronExpression => CronExpressionParser.parse(numericExpression(fields), { tz: "UTC" });
-  return new ZonedSchedule(fields, timezone, new ReadingWalk(parse()), new ReadingWalk(parse()));
+  const days = CronExpressionParser.parse(midnights(fields), { tz: "UTC" });
+  return new ZonedSchedule(fields, timezone, new Readings(days, timesOfDay(fields)));
 }
 
 /** The milliseconds from the last tick at or before a moment to the next one after it. */
@@ -53,35 +57,64 @@ export function schedulePeriod(schedule: Schedule, at: Date): number {
 }
 
 /** In plain numbers, so that no reading of names, of 7 or of the range behind `*` is left to cron-parser. */
-function numericExpression({ minute, hour, dayOfMonth, month, dayOfWeek }: CronFields): string {
-  return [minute, hour, dayOfMonth, month, dayOfWeek]
-    .map((field) => (field.unrestricted ? "*" : field.values.join(",")))
-    .join(" ");
+function midnights({ dayOfMonth, month, dayOfWeek }: CronFields): string {
+  const days = [dayOfMonth, month, dayOfWeek].map((field) => (field.unrestricted ? "*" : field.values.join(",")));
+  return `0 0 ${days.join(" ")}`;
+}
+
+/** The times at which a day that matches does, in milliseconds from its midnight, ascending. */
+function timesOfDay({ hour, minute }: CronFields): number[] {
+  return hour.values.flatMap((hours) => minute.values.map((minutes) => hours * HOUR + minutes * MINUTE));
 }
 
 /**
- * The wall-clock readings that match an expression, found by cron-parser in UTC. In a zone with clock changes cron-parser 5
- * itself answers differently from one starting moment to another, and `prev` skips the day clocks go forward, repeats the
- * hour they go back, and throws where the change is at midnight or of half an hour.
+ * The wall-clock readings that match an expression. cron-parser finds the days, in UTC: in a zone with clock changes
+ * cron-parser 5 itself answers differently from one starting moment to another, and `prev` skips the day clocks go forward,
+ * repeats the hour they go back, and throws where the change is at midnight or of half an hour. A day costs it tens of
+ * microseconds, so the last day found is remembered, for each direction.
  */
-class ReadingWalk {
-  readonly #cron: CronExpression;
-  #place = Number.NaN;
+class Readings {
+  readonly #days: CronExpression;
+  readonly #times: readonly number[];
+  #following = { from: Number.POSITIVE_INFINITY, day: Number.NaN };
+  #preceding = { from: Number.NEGATIVE_INFINITY, day: Number.NaN };
 
-  constructor(cron: CronExpression) {
-    this.#cron = cron;
+  /** @param days matches the midnights of the days. */
+  constructor(days: CronExpression, times: readonly number[]) {
+    this.#days = days;
+    this.#times = times;
   }
 
+  /** The first reading that matches and is later. */
   after(reading: number): number {
-    if (reading !== this.#place) this.#cron.reset(new Date(reading));
-    this.#place = this.#cron.next().getTime();
-    return this.#place;
+    const today = Math.floor(reading / DAY) * DAY;
+    const time = this.#times.find((ofDay) => today + ofDay > reading);
+    const day = this.#dayFrom(time === undefined ? today + DAY : today);
+    return day + ((day === today ? time : this.#times[0]) ?? 0);
   }
 
+  /** The last reading that matches and is earlier. */
   before(reading: number): number {
-    if (reading !== this.#place) this.#cron.reset(new Date(reading));
-    this.#place = this.#cron.prev().getTime();
-    return this.#place;
+    const today = Math.floor(reading / DAY) * DAY;
+    const time = this.#times.findLast((ofDay) => today + ofDay < reading);
+    const day = this.#dayUntil(time === undefined ? today - DAY : today);
+    return day + ((day === today ? time : this.#times.at(-1)) ?? 0);
+  }
+
+  #dayFrom(from: number): number {
+    const { from: known, day } = this.#following;
+    if (from >= known && from <= day) return day;
+    this.#days.reset(new Date(from - 1));
+    this.#following = { from, day: this.#days.next().getTime() };
+    return this.#following.day;
+  }
+
+  #dayUntil(from: number): number {
+    const { from: known, day } = this.#preceding;
+    if (from <= known && from >= day) return day;
+    this.#days.reset(new Date(from + 1));
+    this.#preceding = { from, day: this.#days.prev().getTime() };
+    return this.#preceding.day;
   }
 }
 
@@ -91,16 +124,14 @@ class ZonedSchedule implements Schedule {
   readonly timezone: string;
   readonly #clock: WallClock;
   readonly #everyHour: boolean;
-  readonly #forward: ReadingWalk;
-  readonly #backward: ReadingWalk;
+  readonly #readings: Readings;
 
-  constructor(fields: CronFields, timezone: string, forward: ReadingWalk, backward: ReadingWalk) {
+  constructor(fields: CronFields, timezone: string, readings: Readings) {
     this.expression = fields.expression;
     this.timezone = timezone;
     this.#clock = wallClock(timezone);
     this.#everyHour = fields.hour.values.length === 24;
-    this.#forward = forward;
-    this.#backward = backward;
+    this.#readings = readings;
   }
 
   next(after: Date): Date {
@@ -109,7 +140,7 @@ class ZonedSchedule implements Schedule {
     let tick = Number.POSITIVE_INFINITY;
     let showing: Showing;
     do {
-      reading = this.#forward.after(reading);
+      reading = this.#readings.after(reading);
       showing = this.#clock.shows(reading);
       for (const instant of this.#ticksOf(showing)) if (instant > from && instant < tick) tick = instant;
     } while (tick > showing.first);
@@ -122,7 +153,7 @@ class ZonedSchedule implements Schedule {
     let tick = Number.NEGATIVE_INFINITY;
     let showing: Showing;
     do {
-      reading = this.#backward.before(reading);
+      reading = this.#readings.before(reading);
       showing = this.#clock.shows(reading);
       for (const instant of this.#ticksOf(showing)) if (instant <= until && instant > tick) tick = instant;
     } while (tick < showing.last);

@@ -39,8 +39,22 @@ function parse(text: string, subject: string): unknown {
     return JSON.parse(text);
   } catch {
     // The parser's own text quotes the input, which may be anybody's data.
+    if (holdsForbiddenNumber(text))
+      throw malformed(`${subject}: expected JSON, got NaN or Infinity, which it forbids; send null or a text`);
     throw malformed(`${subject}: expected JSON, got ${text.length === 0 ? "nothing" : "something else"}`);
   }
+}
+
+/** Python's `json.dumps` writes NaN, Infinity and -Infinity unless told `allow_nan=False`. */
+function holdsForbiddenNumber(text: string): boolean {
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') quoted = !quoted;
+    else if (quoted && char === "\\") at++;
+    else if (!quoted && (char === "N" || char === "I") && /^(?:NaN|Infinity)/.test(text.slice(at, at + 8))) return true;
+  }
+  return false;
 }
 
 /**

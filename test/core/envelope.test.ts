@@ -7,6 +7,7 @@ import {
   encodeScheduledEnvelope,
   isScheduledEnvelope,
 } from "../../src/core/envelope.ts";
+import { payloads } from "../support/payloads.ts";
 import { refusalOf } from "../support/refusal.ts";
 
 const ENQUEUED_AT = Date.UTC(2024, 0, 15, 10, 30);
@@ -35,13 +36,10 @@ describe("an envelope on the wire", () => {
   });
 
   it("is read back as it was written, whatever the payload", () => {
-    const kwargs = fc
-      .dictionary(fc.string(), fc.jsonValue({ maxDepth: 5 }))
-      .filter((value) => !/"(__proto__|constructor)"/.test(JSON.stringify(value)));
     const id = fc.string({ minLength: 1, maxLength: 500 });
     const time = fc.date({ min: new Date(0), max: new Date("9999-01-01"), noInvalidDate: true });
     fc.assert(
-      fc.property(id, kwargs, time, (task_id, payload, date) => {
+      fc.property(id, payloads, time, (task_id, payload, date) => {
         const payloadJson = JSON.stringify(payload);
         const text = encodeEnvelope({ id: task_id, name: "send", payloadJson, enqueuedAt: date.getTime() });
         const { enqueued_at, ...read } = decodeEnvelope(JSON.parse(text));

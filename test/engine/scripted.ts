@@ -6,6 +6,7 @@ import type { TaskContractOptions } from "../../src/core/route-options.ts";
 import { isThenable } from "../../src/core/thenable.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import type { Faults } from "../../src/engine/fault.ts";
 import type { EngineHost } from "../../src/engine/host.ts";
 import { Lane } from "../../src/engine/lane.ts";
 import type { Message } from "../../src/engine/message.ts";
@@ -76,7 +77,11 @@ export class ScriptedEngine {
   constructor(
     routes: readonly AnyRoute[],
     answer: (arrival: Arrival, message: Message) => Outcome | Promise<Outcome> = () => done,
-    { maxInFlight, clock = new VirtualClock() }: { maxInFlight?: number; clock?: VirtualClock } = {},
+    {
+      maxInFlight,
+      faults,
+      clock = new VirtualClock(),
+    }: { maxInFlight?: number; faults?: Faults; clock?: VirtualClock } = {},
   ) {
     this.clock = clock;
     this.#begin = clock.now();
@@ -94,7 +99,7 @@ export class ScriptedEngine {
         return answer(arrival, message);
       },
     };
-    this.engine = new Engine(host, { clock, maxInFlight });
+    this.engine = new Engine(host, { clock, maxInFlight, faults });
   }
 
   /** Seconds since the engine began. */

@@ -85,6 +85,9 @@ describe("a body that is no message of ours is answered with 400", () => {
     ["white space", " \n\t "],
     ["malformed JSON", `{"message":{"data":"${MARKER}`],
     ["JSON with NaN", pushOf(`{"id":"${MARKER}","n":NaN}`)],
+    ["an integer beyond 2^53", pushOf(`{"id":"${MARKER}","n":9007199254740993}`)],
+    ["an integer beyond 2^53, unwrapped", `{"task_id":"1","task_name":"mail","kwargs":{"n":9007199254740993}}`],
+    ["a number beyond all numbers", pushOf(`{"id":"${MARKER}","n":1e400}`)],
     ["JSON after a byte order mark", `\ufeff${json(wrapped(envelopeOf()))}`],
     ["JSON null", "null"],
     ["a JSON number", "5"],
@@ -214,7 +217,10 @@ describe("what is only odd is taken", () => {
     ],
     ["data in base64 without padding", json(wrapped("", { data: btoa(json(envelopeOf())).replace(/=+$/, "") }))],
     ["a lone surrogate, escaped", pushOf(`{"id":"${MARKER}\\ud800"}`)],
-    ["an integer beyond 2^53", pushOf(`{"id":"${MARKER}","n":9007199254740993}`)],
+    [
+      "an integer beyond 2^53 that nobody reads",
+      json(wrapped(`{"task_id":"1","task_name":"mail","kwargs":{"id":"${MARKER}"},"n":9007199254740993}`)),
+    ],
     [
       "deep nesting outside the data",
       json(wrapped(envelopeOf(), {}, { deep: JSON.parse("[".repeat(1000) + "]".repeat(1000)) })),

@@ -38,6 +38,14 @@ describe("a body", () => {
     ["broken JSON", '{"secret":', "body: expected JSON, got something else"],
     ["JSON and more", "{} secret", "body: expected JSON, got something else"],
     ["a byte order mark", "\ufeff{}", "body: expected JSON, got something else"],
+    ["NaN", '{"secret":NaN}', "body: expected JSON, got NaN or Infinity, which it forbids; send null or a text"],
+    ["-Infinity", "[-Infinity]", "body: expected JSON, got NaN or Infinity, which it forbids; send null or a text"],
+    [
+      "NaN after a quoted quote",
+      '{"\\"":NaN}',
+      "body: expected JSON, got NaN or Infinity, which it forbids; send null or a text",
+    ],
+    ["NaN as a text, broken elsewhere", '{"a":"NaN Infinity \\" NaN",}', "body: expected JSON, got something else"],
     ["other bytes", Buffer.from([0x7b, 0xff, 0x7d]), "body: expected UTF-8, got other bytes"],
     ["a surrogate in UTF-8", Buffer.from([0xed, 0xa0, 0x80]), "body: expected UTF-8, got other bytes"],
   ])("is malformed with %s, which is not repeated", (_what, body, text) => {
