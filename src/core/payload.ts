@@ -26,7 +26,17 @@ function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
 export function validatePayload(route: AnyRoute, payload: object): unknown {
   if (route.schema === undefined) return payload;
   const result = check(route, route.schema, payload);
-  return isThenable(result) ? result.then((settled) => accepted(route, settled)) : accepted(route, result);
+  if (!isThenable(result)) return accepted(route, result);
+  return result.then(
+    (settled) => accepted(route, settled),
+    (error: unknown) => {
+      throw schemaThrew(route, error);
+    },
+  );
+}
+
+function schemaThrew(route: AnyRoute, cause: unknown): TasksError {
+  return new TasksError("INVALID_PAYLOAD", `payload of "${route.path}": its schema threw; see cause`, { cause });
 }
 
 function check(
@@ -37,9 +47,7 @@ function check(
   try {
     return schema["~standard"].validate(payload);
   } catch (error) {
-    throw new TasksError("INVALID_PAYLOAD", `payload of "${route.path}": its schema threw; see cause`, {
-      cause: error,
-    });
+    throw schemaThrew(route, error);
   }
 }
 

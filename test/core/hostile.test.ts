@@ -261,6 +261,24 @@ describe("a refused payload", () => {
     expect(text).toContain("2 issues, ");
     expect(text).not.toMatch(/alice|4111/);
   });
+
+  it("is told in the log with our own reason where no schema refused it, and without what a schema threw", async () => {
+    const { options, lines } = createScene();
+    const payload = z.strictObject({}).refine(() => {
+      throw new Error("secret-4111");
+    });
+    const routes = [
+      new TaskRoute({ path: "x.t", args: ["id"], run: () => {} }),
+      new TaskRoute({ path: "x.u", payload, run: () => {} }),
+    ];
+    const tasks = createTasks({ ...options, routes });
+    await deliver(tasks, { taskName: "t", args: ["4111", "4111"] });
+    await deliver(tasks, { taskName: "u" });
+    const text = JSON.stringify(lines);
+    expect(text).toContain("expected at most 1 positional argument");
+    expect(text).toContain("the schema threw");
+    expect(text).not.toContain("4111");
+  });
 });
 
 describe("production with Cloud Tasks", () => {
