@@ -74,7 +74,13 @@ export function openJournalFile(file: string, synchronous: Synchronous): Databas
         error,
       );
     }
-    return refuse(file, "a file that can be read and written", message, "mend or move it, and start again", error);
+    return refuse(
+      file,
+      "a file that can be read and written",
+      message,
+      "mend it, or name another one with TASKS_LOCAL_FILE",
+      error,
+    );
   }
 }
 

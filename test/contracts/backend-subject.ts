@@ -6,6 +6,8 @@ import type { OpenBackend } from "../backends/scene.ts";
 export interface BackendSubject {
   /** Whether `enqueue` runs the task itself: then nothing is retried, and time does not pass. */
   readonly inline: boolean;
+  /** Whether what it has accepted is there for the next client, however this one ends. */
+  readonly durable: boolean;
   open(): OpenBackend | Promise<OpenBackend>;
 }
 

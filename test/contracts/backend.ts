@@ -198,6 +198,27 @@ export function describeBackend(name: string, subject: BackendSubject): void {
       expect(clock.pending).toBe(0);
     });
 
+    it("says whether it is durable", async () => {
+      const { options, adopt } = await scene();
+      const tasks = adopt(createTasks({ ...options, routes: [new TaskRoute({ path: "x.task", run: () => {} })] }));
+      expect(tasks.runtime.backend.capabilities.durable).toBe(subject.durable);
+    });
+
+    it.skipIf(!subject.durable)("has what it accepted for the next client, when this one is closed", async () => {
+      const { options, adopt, clock, recorder } = await scene();
+      const seen: object[] = [];
+      const task = new TaskRoute({ path: "x.task", run: (payload) => void seen.push(payload) });
+      const open = () => adopt(createTasks({ ...options, routes: [task] }));
+      const first = open();
+      const waiting = await first.enqueue(task, { n: 1 }, { delay: 60 });
+      await first.close();
+      expect(seen).toEqual([]);
+      await open().start();
+      await clock.elapse(60);
+      expect(await recorder.outcomes(1, "done")).toMatchObject([{ taskId: waiting.id, attempt: 1 }]);
+      expect(seen).toEqual([{ n: 1 }]);
+    });
+
     it("takes nothing more once it is closed, however often, not even a redrive", async () => {
       const { options, adopt, recorder } = await scene();
       const task = new TaskRoute({ path: "x.task", run: () => Promise.reject(new Discard()) });

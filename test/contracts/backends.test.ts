@@ -9,28 +9,49 @@ import { Endpoint } from "../backends/endpoint.ts";
 import { describeBackend } from "./backend.ts";
 import type { BackendSubject } from "./backend-subject.ts";
 
+/** A path for a queue in a folder of its own, and what takes it away again. */
+function queueFolder(): { readonly file: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), "taskroute-"));
+  return { file: join(folder, "queue.db"), remove: () => rmSync(folder, { recursive: true }) };
+}
+
 /** Every implementation, by its file in src/backends and, where there are several of it, what is its own. */
 const subjects: Record<string, BackendSubject> = {
-  immediate: { inline: true, open: () => ({ backend: immediate() }) },
-  local: { inline: false, open: () => ({ backend: local() }) },
+  immediate: { inline: true, durable: false, open: () => ({ backend: immediate() }) },
+  local: { inline: false, durable: false, open: () => ({ backend: local() }) },
   "local on file": {
     inline: false,
+    durable: true,
     open() {
-      const folder = mkdtempSync(join(tmpdir(), "taskroute-"));
-      return {
-        backend: local({ file: join(folder, "queue.db") }),
-        close: async () => rmSync(folder, { recursive: true }),
-      };
+      const { file, remove } = queueFolder();
+      return { backend: local({ file }), close: async () => remove() };
     },
   },
   "local-http": {
     inline: false,
+    durable: false,
     async open() {
       const endpoint = await Endpoint.open();
       return {
         backend: localHttp({ url: endpoint.url }),
         serve: (tasks) => endpoint.serve(tasks),
         close: () => endpoint.stop(),
+      };
+    },
+  },
+  "local-http on file": {
+    inline: false,
+    durable: true,
+    async open() {
+      const endpoint = await Endpoint.open();
+      const { file, remove } = queueFolder();
+      return {
+        backend: localHttp({ url: endpoint.url, file }),
+        serve: (tasks) => endpoint.serve(tasks),
+        async close() {
+          await endpoint.stop();
+          remove();
+        },
       };
     },
   },
