@@ -27,8 +27,10 @@ export type TasksErrorCode =
   | "NOT_ACCEPTED"
   /** A task whose result was awaited has failed for good; `cause` is what it threw. */
   | "TASK_FAILED"
-  /** Something did not finish in the time it was given. */
-  | "TIMEOUT";
+  /** Something did not finish in the time, or the number of deliveries, that it was given. */
+  | "TIMEOUT"
+  /** A test asked for a delivery where there is none: nothing is due, nothing was delivered, nothing is under way. */
+  | "NO_DELIVERY";
 
 /**
  * The one error class of this library. The text follows *subject: expected X, got Y; do Z*.

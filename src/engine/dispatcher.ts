@@ -91,12 +91,11 @@ export class Dispatcher {
 
   /** Gives a message back to the line that was not delivered. */
   #putBack(message: Message, wait: number): void {
-    const { clock, line, tally } = this.#parts;
+    const { clock, line } = this.#parts;
     this.#leave(message);
     // Finished is one whose enqueuing failed with the beginning of its delivery.
     if (!message.isFinished) this.#again(message, clock.now() + wait);
     line.resume(message.lane);
-    tally.look();
   }
 
   #settle(message: Message, outcome: Outcome, mishap: Mishap | undefined, begun: number): Outcome {
@@ -108,7 +107,6 @@ export class Dispatcher {
     else if (mishap === "duplicate" && isSettled(outcome)) this.#again(message, this.#parts.clock.now());
     else if (isSettled(outcome)) this.#finish(message, outcome);
     else this.#nack(message, outcome);
-    this.#parts.tally.look();
     return outcome;
   }
 

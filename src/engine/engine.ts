@@ -54,7 +54,7 @@ export class Engine {
   readonly #strangers: Strangers;
   /** Hosts whose routes no later one has taken over. */
   readonly #hosts = new Set<EngineHost>();
-  readonly #tally: Tally;
+  readonly #tally = new Tally();
   #lastNumber: number;
   #closed = false;
 
@@ -63,7 +63,6 @@ export class Engine {
     this.#clock = clock;
     this.#journal = journal;
     this.#lanes = new Lanes(assertMaxInFlight(maxInFlight));
-    this.#tally = new Tally(this.#lanes);
     const start = (message: Message) => this.#dispatcher.start(message);
     this.#line = line?.(start) ?? new Pump(clock, this.#lanes, start);
     // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
@@ -176,11 +175,6 @@ export class Engine {
     return this.#tally.whenIdle();
   }
 
-  /** Resolves once nothing is in flight. */
-  whenQuiet(): Promise<void> {
-    return this.#tally.whenQuiet();
-  }
-
   /**
    * Takes a host's routes from it: nothing more is delivered to it, and whoever waits for the outcome of a task of its
    * routes is told that there will be none (`busy`, `draining`). What waits is kept for the next host of the same routes.
@@ -246,7 +240,6 @@ export class Engine {
   #withdraw(message: Message, key: string | undefined, outcome: Outcome): void {
     message.finish(outcome);
     this.#tally.end(message);
-    this.#tally.look();
     if (key === undefined) return;
     this.#keys.release(key);
     this.#journal?.release(key);

@@ -56,6 +56,17 @@ describe("a virtual clock", () => {
     expect(clock.pending).toBe(1);
   });
 
+  it("tells when a timer may fire next", async () => {
+    const clock = new VirtualClock();
+    expect(clock.nextTimer).toBeUndefined();
+    clock.setTimeout(() => {}, 20);
+    const sooner = clock.setTimeout(() => {}, 10);
+    expect(clock.nextTimer).toBe(START + 10);
+    clock.clearTimeout(sooner);
+    await clock.advance(10);
+    expect(clock.nextTimer).toBe(START + 20);
+  });
+
   it("takes a negative wait as none", async () => {
     const clock = new VirtualClock();
     let at = Number.NaN;
