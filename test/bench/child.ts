@@ -4,12 +4,12 @@ import type { Answer, Command, Framework, Variant } from "./server.ts";
 import type { Credentials } from "./service.ts";
 
 /** Starts a module of this folder in a process of its own, which ends when this one does. */
-function start(module: string, args: readonly string[], execArgv: readonly string[]): ChildProcess {
+export function startChild(module: string, args: readonly string[], execArgv: readonly string[]): ChildProcess {
   return fork(new URL(module, import.meta.url), args, { execArgv: [...execArgv] });
 }
 
 /** The next message of a child. @throws Error when it exits instead. */
-function message<T>(child: ChildProcess): Promise<T> {
+export function message<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const gone = (code: number | null) => reject(new Error(`child: expected an answer, got exit code ${code}`));
     child.once("exit", gone);
@@ -22,7 +22,7 @@ function message<T>(child: ChildProcess): Promise<T> {
 
 /** Runs a module of this folder that sends one message and ends; resolves when it is gone. */
 export async function runChild<T>(module: string, job: object, execArgv: readonly string[] = []): Promise<T> {
-  const child = start(module, [JSON.stringify(job)], execArgv);
+  const child = startChild(module, [JSON.stringify(job)], execArgv);
   const gone = once(child, "exit");
   const result = await message<T>(child);
   await gone;
@@ -58,7 +58,7 @@ export class ServerProcess {
   }
 
   static async #start({ framework, variant, credentials, execArgv = [] }: ServerOptions): Promise<ServerProcess> {
-    const child = start("server.ts", [framework, variant, JSON.stringify(credentials)], execArgv);
+    const child = startChild("server.ts", [framework, variant, JSON.stringify(credentials)], execArgv);
     const answer = await message<Answer>(child);
     return new ServerProcess(child, "port" in answer ? answer.port : 0);
   }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { assertFreshBuild } from "./build.ts";
 import { runChild, ServerProcess } from "./child.ts";
 import { type CpuProfile, type SelfTime, selfTimes } from "./cpu-profile.ts";
@@ -8,8 +9,10 @@ import type { Job } from "./engine-worker.ts";
 import { load } from "./load.ts";
 import { CONNECTIONS } from "./push.ts";
 import { createPushMessage, wireForm } from "./push-message.ts";
+import { RivalProcess } from "./rival-process.ts";
 
-// node test/bench/profile.ts: where the push handler and the engine spend their time, by self time.
+// node test/bench/profile.ts [--only push,engine,durable]: where the push handler and the engine spend their time, in
+// memory and on a file, by self time.
 
 const LINES = 25;
 
@@ -40,6 +43,13 @@ function profileEngine(execArgv: readonly string[]): Promise<unknown> {
   return runChild("engine-worker.ts", job, execArgv);
 }
 
+/** The local engine on a file. */
+async function profileDurable(execArgv: readonly string[]): Promise<void> {
+  const process = new RivalProcess("normal", { execArgv });
+  await process.measure({ tasks: 10_000, batches: 30, bulk: 0, together: 0, inTurn: 0 });
+  await process.close();
+}
+
 /** Whose code a function is. */
 function ownerOf({ place }: SelfTime): string {
   if (place === "") return "V8: collector, native code";
@@ -63,6 +73,15 @@ function print(title: string, entries: readonly SelfTime[]): void {
   }
 }
 
+const PROFILES = {
+  push: { title: "push handler on node:http under load", run: profilePush },
+  engine: { title: "engine, createTasks with 10,000 queued", run: profileEngine },
+  durable: { title: "engine on a file with NORMAL, 10,000 tasks at a time", run: profileDurable },
+};
+
 assertFreshBuild();
-print("push handler on node:http under load", selfTimes(await profiled(profilePush)));
-print("engine, createTasks with 10,000 queued", selfTimes(await profiled(profileEngine)));
+const { values } = parseArgs({ options: { only: { type: "string" } } });
+const named = values.only?.split(",") ?? Object.keys(PROFILES);
+for (const [name, { title, run }] of Object.entries(PROFILES)) {
+  if (named.includes(name)) print(title, selfTimes(await profiled(run)));
+}

@@ -73,7 +73,7 @@ export function engineQueue(): Queue {
     run(count) {
       const end = batch.begin(count);
       for (let index = 0; index < count; index++) {
-        engine.publish({ ...settings, id: String(index), route, payloadJson: '{"index":1}', enqueuedAt: 0 });
+        void engine.publish({ ...settings, id: String(index), route, payloadJson: '{"index":1}', enqueuedAt: 0 });
       }
       return end;
     },

@@ -2,27 +2,47 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { assertFreshBuild } from "./build.ts";
+import { benchDurable } from "./durable.ts";
 import { benchEngine } from "./engine.ts";
 import { benchPush, CONNECTIONS } from "./push.ts";
 import { createPushMessage, type PushMessage } from "./push-message.ts";
+import { benchRivals } from "./rivals.ts";
 import { benchStart } from "./start.ts";
 import { isMet, render, type Section } from "./table.ts";
 
 const USAGE = `npm run bench -- [options]
 
-  --only push,cpu,import,engine   measure only these
-  --quick                         fewer and shorter rounds: for a look, not for figures
-  --json FILE                     write the figures there as well`;
+  --only push,cpu,import,engine,durable,queues   measure only these
+  --quick                                        fewer and shorter rounds: for a look, not for figures
+  --json FILE                                    write the figures there as well`;
 
-const PARTS = ["push", "cpu", "import", "engine"] as const;
+const PARTS = ["push", "cpu", "import", "engine", "durable", "queues"] as const;
 type Part = (typeof PARTS)[number];
 
-const FULL = { launches: 4, pairs: 12, round: 250, starts: 15, rounds: 7, deliveries: 1_000_000 };
-const QUICK = { launches: 1, pairs: 6, round: 250, starts: 5, rounds: 3, deliveries: 200_000 };
+const FULL = {
+  launches: 4,
+  pairs: 12,
+  round: 250,
+  starts: 15,
+  rounds: 7,
+  deliveries: 1_000_000,
+  waiting: 1_000_000,
+  turns: 5,
+};
+const QUICK = {
+  launches: 1,
+  pairs: 6,
+  round: 250,
+  starts: 5,
+  rounds: 3,
+  deliveries: 200_000,
+  waiting: 100_000,
+  turns: 2,
+};
 type Effort = typeof FULL;
 
 /** Milliseconds after which the run is ended, whatever it is doing; its children end with it. */
-const TIME_LIMIT = 240_000;
+const TIME_LIMIT = 420_000;
 
 interface Options {
   readonly parts: ReadonlySet<Part>;
@@ -63,6 +83,8 @@ async function measure({ parts, effort }: Options): Promise<Section[]> {
   if (parts.has("import")) print(benchStart(push, effort.starts));
   if (parts.has("push") || parts.has("cpu")) print(await measurePush(parts, push, effort));
   if (parts.has("engine")) print(await benchEngine(push, effort));
+  if (parts.has("durable")) print(await benchDurable(effort));
+  if (parts.has("queues")) print(await benchRivals(effort));
   return sections;
 }
 
@@ -75,9 +97,10 @@ function machine(): { node: string; processor: string; load: number } {
 function printHeader(effort: Effort): void {
   const { node, processor, load } = machine();
   console.log(`Node ${node} on ${processor}, load average ${load.toFixed(2)}`);
-  const { launches, pairs, round, starts, rounds } = effort;
+  const { launches, pairs, round, starts, rounds, turns } = effort;
   console.log(`push: ${CONNECTIONS} connections, ${launches} × ${pairs} pairs of ${round} ms, in turn`);
-  console.log(`start: ${starts} of each, in turn; engine: ${rounds} rounds of each size, in turn; medians`);
+  console.log(`start: ${starts} of each, in turn; engine, durable: ${rounds} rounds of each, in turn; medians`);
+  console.log(`queues: ${turns} rounds in which each has its turn; Redis and PostgreSQL at REDIS_URL and DATABASE_URL`);
 }
 
 function printVerdict(sections: readonly Section[]): void {

@@ -16,9 +16,10 @@ describe("after 100,000 deliveries", () => {
 
   it("the heap holds no more than after as many before", () => {
     const printed = execFileSync(process.execPath, ["--expose-gc", heapGrowth], { encoding: "utf8" });
-    const [first = 0, second = Number.NaN] = printed.split(" ").map(Number);
-    expect(first).toBeGreaterThan(0);
-    // One reference kept for each task would be 0.4 MB.
-    expect(second - first).toBeLessThan(300_000);
+    const heaps = printed.trim().split(" ").map(Number);
+    expect(heaps).toHaveLength(4);
+    // Compiled code may take 0.4 MB more once; what is kept for each task comes with every round, 0.4 MB a reference.
+    const growths = heaps.slice(1).map((heap, round) => heap - (heaps[round] ?? Number.NaN));
+    expect(Math.min(...growths)).toBeLessThan(300_000);
   });
 });

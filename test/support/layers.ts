@@ -10,6 +10,7 @@ const layers: Record<string, string[]> = {
   "engine/": ["core/", "engine/"],
   "backends/": ["core/", "engine/"],
   "stores/": ["core/"],
+  "testing/": ["core/", "engine/", "push/oidc.ts", "testing/"],
 };
 
 /** Where a package or a Node builtin may be imported, and how. Whatever has no row may be imported nowhere. */
