@@ -18,7 +18,9 @@ async function ready(child: ChildProcess): Promise<void> {
 
 /** Starts a worker, kills it at a random moment of its life, and tells what of its complaints are no signal's doing. */
 async function killOnce(file: string, ledger: string): Promise<string> {
-  const child = spawn(process.execPath, [killedWorker, file, ledger], { stdio: ["ignore", "pipe", "pipe"] });
+  // Node 22 calls its SQLite experimental.
+  const options = ["--disable-warning=ExperimentalWarning", killedWorker, file, ledger];
+  const child = spawn(process.execPath, options, { stdio: ["ignore", "pipe", "pipe"] });
   let complaints = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     complaints += chunk.toString();
