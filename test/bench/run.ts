@@ -42,7 +42,7 @@ const QUICK = {
 type Effort = typeof FULL;
 
 /** Milliseconds after which the run is ended, whatever it is doing; its children end with it. */
-const TIME_LIMIT = 420_000;
+const TIME_LIMIT = 540_000;
 
 interface Options {
   readonly parts: ReadonlySet<Part>;
