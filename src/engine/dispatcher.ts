@@ -71,7 +71,9 @@ export class Dispatcher {
 
   /** Takes up a message that was in flight when the process before this one died. */
   recover(message: Message): void {
-    this.#lose(message, this.#parts.clock.now());
+    // One that is parked had come to its end: only that was not written down any more.
+    if (this.#parts.letters.holds(message)) this.#finish(message, lostAnswer(message));
+    else this.#lose(message, this.#parts.clock.now());
   }
 
   #deliver(message: Message, fault: Fault | undefined): Promise<Outcome | undefined> {

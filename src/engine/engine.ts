@@ -67,6 +67,7 @@ export class Engine {
     this.#line = line?.(start) ?? new Pump(clock, this.#lanes, start);
     // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
     this.#lastNumber = Math.max(Math.floor(clock.now() * 1000), journal?.lastNumber() ?? 0);
+    faults?.begin?.(this.#lastNumber + 1);
     const published = {
       clock,
       journal,
@@ -264,7 +265,7 @@ export class Engine {
     const kept = this.#journal?.keys(this.#clock.now()) ?? [];
     if (kept.length === 0) return;
     const waiting = new Map(this.#line.waiting().map((message) => [message.number, message]));
-    for (const { key, task_id: id, number, expiry } of kept)
+    for (const { key, taskId: id, number, expiry } of kept)
       this.#keys.hold(key, waiting.get(number) ?? { id, deduplicated: false }, expiry);
   }
 }

@@ -20,6 +20,8 @@ export interface Fault {
 
 /** Decides what goes wrong. */
 export interface Faults {
+  /** Told first of all which number the engine's first message will have. */
+  begin?(first: number): void;
   /** Asked once for each delivery, when it is about to start; `undefined` when nothing is wrong with it. */
   next(message: Message): Fault | undefined;
 }

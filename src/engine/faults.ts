@@ -9,7 +9,7 @@ export class RandomFaults implements Faults {
   /** Hit once already, and then left alone: a rate of 1 must not go on for ever. */
   readonly #putBack = new WeakSet<Message>();
   readonly #doubled = new WeakSet<Message>();
-  #first: number | undefined;
+  #first = 0;
 
   /** @throws TasksError `INVALID_OPTION`. */
   constructor(options: FaultOptions) {
@@ -18,8 +18,11 @@ export class RandomFaults implements Faults {
     this.seed = options.seed ?? Math.floor(Math.random() * SEEDS);
   }
 
+  begin(first: number): void {
+    this.#first = first;
+  }
+
   next(message: Message): Fault | undefined {
-    this.#first ??= message.number;
     const chance = chances(this.seed, message.number - this.#first, message.delivery);
     const { latencySeconds = 0, latencyJitter = 0 } = this.#options;
     const latency = latencySeconds * (1 + latencyJitter * (2 * chance() - 1));

@@ -1,41 +1,26 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { OutgoingTask } from "../core/backend.ts";
 import type { Clock, TimerHandle } from "../core/clock.ts";
 import type { DeadLetter } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { openJournalFile, type Synchronous } from "./journal-file.ts";
 import type { Message } from "./message.ts";
 import type { LetterJournal } from "./parked.ts";
+import { type StoredMessage, storedMessage } from "./stored-message.ts";
 
 /** Milliseconds after which a commit that failed is tried again. */
 const RETRY_MS = 1000;
+
+/** Numbers that are reserved at a time. */
+const RESERVE = 10_000;
 
 const INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const UPDATE =
   "UPDATE messages SET due = ?, failures = ?, rejections = ?, sent_back = ?, lost = ?, in_flight = ? WHERE number = ?";
 
-/** A message as the file holds it. */
-export interface StoredMessage {
-  readonly number: number;
-  readonly task_id: string;
-  readonly path: string;
-  readonly payload: string;
-  readonly enqueued_at: number;
-  readonly publish_time: number;
-  readonly due: number;
-  readonly scheduled_for: number | null;
-  readonly carried: number;
-  readonly failures: number;
-  readonly rejections: number;
-  readonly sent_back: number;
-  readonly lost: number;
-  readonly in_flight: number;
-}
-
 /** A dedupe key as the file holds it: held by the message of a number, finished or not. */
 export interface StoredKey {
   readonly key: string;
-  readonly task_id: string;
+  readonly taskId: string;
   readonly number: number;
   readonly expiry: number;
 }
@@ -62,6 +47,8 @@ export class Journal implements LetterJournal {
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Up to here numbers count as given away, so that it need not be written with each message. */
+  #reserved: number;
   #marked = new Set<Message>();
   #changes: (() => void)[] = [];
   #commit: PromiseWithResolvers<void> | undefined;
@@ -77,20 +64,22 @@ export class Journal implements LetterJournal {
     this.#insert = this.#database.prepare(INSERT);
     this.#update = this.#database.prepare(UPDATE);
     this.#delete = this.#database.prepare("DELETE FROM messages WHERE number = ?");
+    this.#reserved = this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
   }
 
   /** The messages kept, in order of publishing. */
-  messages(): Iterable<StoredMessage> {
-    return this.#database
-      .prepare("SELECT * FROM messages ORDER BY number")
-      .iterate() as unknown as Iterable<StoredMessage>;
+  *messages(): Generator<StoredMessage> {
+    const statement = this.#database.prepare("SELECT * FROM messages ORDER BY number");
+    statement.setReturnArrays(true);
+    const rows: Iterable<unknown> = statement.iterate();
+    for (const row of rows) yield row as StoredMessage;
   }
 
   /** The dedupe keys that are still held; forgets the others. */
   keys(now: number): StoredKey[] {
     this.#run("DELETE FROM keys WHERE expiry <= ?", now);
-    const rows = this.#database.prepare("SELECT * FROM keys").all() as unknown as StoredKey[];
-    return rows.map((row) => ({ ...row, key: JSON.parse(row.key) as string }));
+    const rows: unknown[] = this.#database.prepare("SELECT key, task_id AS taskId, number, expiry FROM keys").all();
+    return (rows as StoredKey[]).map((row) => ({ ...row, key: JSON.parse(row.key) as string }));
   }
 
   /** The dead letters kept. */
@@ -101,7 +90,7 @@ export class Journal implements LetterJournal {
 
   /** The greatest number that a message may have had. */
   lastNumber(): number {
-    return this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
+    return this.#reserved;
   }
 
   /** The last tick of a route's schedule, in milliseconds since the epoch; `undefined` if it had none, or another schedule. */
@@ -220,8 +209,9 @@ export class Journal implements LetterJournal {
         if (message.number > last) last = message.number;
       }
       for (const change of this.#changes) change();
-      this.#run("UPDATE numbers SET last = max(last, ?)", last);
+      if (last > this.#reserved) this.#run("UPDATE numbers SET last = ?", last + RESERVE);
       this.#database.exec("COMMIT");
+      if (last > this.#reserved) this.#reserved = last + RESERVE;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
@@ -229,34 +219,16 @@ export class Journal implements LetterJournal {
   }
 
   #store(message: Message): void {
-    const { task, number, due, failures, rejections, sentBack, lost } = message;
-    const inFlight = message.isInFlight ? 1 : 0;
-    if (message.isStored) {
-      this.#update.run(due, failures, rejections, sentBack, lost, inFlight, number);
+    if (!message.isStored) {
+      this.#insert.run(...storedMessage(message));
       return;
     }
-    const { id, route, payloadJson, enqueuedAt, carriedAttempts } = task;
-    const tick = message.scheduledFor?.getTime() ?? null;
-    const state = [carriedAttempts, failures, rejections, sentBack, lost, inFlight];
-    this.#insert.run(number, id, route.path, payloadJson, enqueuedAt, message.publishTime, due, tick, ...state);
+    const { number, due, failures, rejections, sentBack, lost } = message;
+    this.#update.run(due, failures, rejections, sentBack, lost, message.isInFlight ? 1 : 0, number);
   }
 }
 
 /** What a tick belongs to: under another expression or in another zone there are other ticks. */
 function scheduleText({ settings }: AnyRoute): string {
   return `${settings.schedule} ${settings.scheduleTimezone}`;
-}
-
-/** The task of a kept message. */
-export function storedTask(stored: StoredMessage, route: AnyRoute): OutgoingTask {
-  return {
-    id: stored.task_id,
-    route,
-    payloadJson: stored.payload,
-    enqueuedAt: stored.enqueued_at,
-    runAt: undefined,
-    dedupe: undefined,
-    priority: undefined,
-    carriedAttempts: stored.carried,
-  };
 }

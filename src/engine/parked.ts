@@ -53,6 +53,11 @@ export class ParkedLetters implements DeadLetterBox {
     this.#options.journal?.park(keyOf(letter), letter);
   }
 
+  /** Whether a message is parked. */
+  holds({ messageId, task: { route } }: Message): boolean {
+    return [...this.#letters.values()].some((letter) => letter.messageId === messageId && letter.path === route.path);
+  }
+
   #forget(letter: DeadLetter): void {
     this.#letters.delete(keyOf(letter));
     this.#options.journal?.unpark(keyOf(letter));
@@ -71,7 +76,8 @@ export class ParkedLetters implements DeadLetterBox {
     let redriven = false;
     for (const letter of this.#of(taskId)) {
       const route = this.#options.route(letter.path);
-      if (route === undefined) continue;
+      // Another redrive, or a drop, may have taken it while the one before it was written down.
+      if (route === undefined || !this.#letters.has(keyOf(letter))) continue;
       this.#forget(letter);
       try {
         await this.#options.publish(revived(letter, route, this.#options.clock.now()));

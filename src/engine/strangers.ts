@@ -1,7 +1,8 @@
 import type { Logger } from "../core/logger.ts";
-import { type Journal, type StoredMessage, storedTask } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import type { Lane } from "./lane.ts";
-import { Message } from "./message.ts";
+import type { Message } from "./message.ts";
+import { revivedMessage, type StoredMessage } from "./stored-message.ts";
 
 /** Messages that a file keeps, until somebody runs their route. */
 export class Strangers {
@@ -9,8 +10,9 @@ export class Strangers {
 
   constructor(journal: Journal | undefined) {
     for (const stored of journal?.messages() ?? []) {
-      const others = this.#byPath.get(stored.path);
-      if (others === undefined) this.#byPath.set(stored.path, [stored]);
+      const [, , path] = stored;
+      const others = this.#byPath.get(path);
+      if (others === undefined) this.#byPath.set(path, [stored]);
       else others.push(stored);
     }
   }
@@ -19,7 +21,7 @@ export class Strangers {
   *of(lane: Lane): Generator<Message> {
     const kept = this.#byPath.get(lane.route.path) ?? [];
     this.#byPath.delete(lane.route.path);
-    for (const stored of kept) yield revived(stored, lane);
+    for (const stored of kept) yield revivedMessage(stored, lane);
   }
 
   /** Says how many messages are of routes that nobody runs. They stay in the file. */
@@ -30,18 +32,4 @@ export class Strangers {
       waiting,
     });
   }
-}
-
-function revived(stored: StoredMessage, lane: Lane): Message {
-  const { number, publish_time: publishTime, scheduled_for: tick } = stored;
-  const scheduledFor = tick === null ? undefined : new Date(tick);
-  const message = new Message(storedTask(stored, lane.route), lane, number, publishTime, scheduledFor);
-  message.due = stored.due;
-  message.failures = stored.failures;
-  message.rejections = stored.rejections;
-  message.sentBack = stored.sent_back;
-  message.lost = stored.lost;
-  message.isInFlight = stored.in_flight === 1;
-  message.isStored = true;
-  return message;
 }
