@@ -3,7 +3,8 @@
  * no waiting.
  */
 import assert from "node:assert/strict";
-import { createTasks, Discard, immediate, isTasksError, local, silentLogger, TaskRoute, VirtualClock } from "taskroute";
+import { createTasks, Discard, immediate, isTasksError, silentLogger, TaskRoute } from "taskroute";
+import { assertDrained, assertSucceeded, createTestTasks } from "taskroute/testing";
 import { z } from "zod";
 
 // What is tested: two tasks, the first of which enqueues the second.
@@ -68,24 +69,25 @@ const routes = [sendMail, closeAccount];
   console.log("a payload that is refused");
 }
 
-// 5. Retries and delays need time to pass: the local engine, on a clock that is turned by hand.
+// 5. The test kit goes step by step: nothing is delivered, and no time passes, unless the test says so.
 {
-  const attempts: string[] = [];
-  const clock = new VirtualClock(new Date("2026-01-01T00:00:00Z"));
-  const flaky = new TaskRoute({
-    path: "reports.flaky",
-    minRetryDelay: 60,
-    run: (_payload, { attempt }) => {
-      attempts.push(new Date(clock.now()).toISOString().slice(11, 16));
-      if (attempt < 3) throw new Error("not yet");
-    },
-  });
-  const tasks = createTasks({ routes: [flaky], backend: local(), clock, logger: silentLogger });
-  await tasks.enqueue(flaky, {}, { delay: 3600 });
-  await clock.advance(2 * 3600 * 1000);
-  await tasks.close();
-  assert.deepEqual(attempts, ["01:00", "01:01", "01:03"]);
-  console.log("two retries, an hour from now, in no time");
+  outbox.length = 0;
+  const tasks = createTestTasks({ routes });
+  await tasks.enqueue(closeAccount, { userId: "42", email: "ada@example.com" }, { delay: 3600 });
+  await tasks.advance(3600);
+  await tasks.deliverNext();
+  assert.deepEqual(outbox, []); // enqueued, and not sent yet
+  tasks.failNext();
+  await tasks.deliverAll(); // the retry included
+  assertSucceeded(tasks, sendMail, { to: /@example/ });
+  assertDrained(tasks);
+  console.log(
+    `two tasks, an hour and ${(tasks.now.getTime() - Date.UTC(2026, 0, 1, 1)) / 1000} s from now, in no time`,
+  );
+
+  // 6. What every queue does now and then.
+  await tasks.redeliverLast(sendMail);
+  console.log(`a task that is not safe to run twice: ${outbox.length} mails`);
 }
 
 // Output:
@@ -93,4 +95,5 @@ const routes = [sendMail, closeAccount];
 // a task that gives up, and its dead letter
 // the same, thrown
 // a payload that is refused
-// two retries, an hour from now, in no time
+// two tasks, an hour and 10 s from now, in no time
+// a task that is not safe to run twice: 2 mails

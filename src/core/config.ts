@@ -38,7 +38,9 @@ export const VARIABLES = {
 } as const;
 
 /** Marks of an environment that is production whatever `NODE_ENV` says: Cloud Run sets none. */
-const PRODUCTION_MARKS = ["K_SERVICE", "CLOUD_RUN_JOB", "GAE_ENV", "KUBERNETES_SERVICE_HOST"] as const;
+const PRODUCTION_MARKS = ["K_SERVICE", "CLOUD_RUN_JOB", "GAE_ENV"] as const;
+/** Set in every container of Kubernetes: in a service's, which is production, and in that of a CI job, which is not. */
+const KUBERNETES_MARK = "KUBERNETES_SERVICE_HOST";
 
 /** What test runners set in the processes that they start. */
 const TEST_MARKS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT"] as const;
@@ -84,14 +86,22 @@ function listOf(value: string | undefined): readonly string[] {
     .filter((item) => item !== "");
 }
 
-/** Whether this is production: `NODE_ENV=production`, or any of the platforms' own marks. */
+function isMarked(env: Environment, marks: readonly string[]): boolean {
+  return marks.some((mark) => (env[mark] ?? "") !== "");
+}
+
+/**
+ * Whether this is production: `NODE_ENV=production`, or any of the platforms' own marks. Kubernetes' mark does not count
+ * beside that of a test runner: tests often run there.
+ */
 export function isProduction(env: Environment): boolean {
-  return env.NODE_ENV === "production" || PRODUCTION_MARKS.some((mark) => (env[mark] ?? "") !== "");
+  if (env.NODE_ENV === "production" || isMarked(env, PRODUCTION_MARKS)) return true;
+  return isMarked(env, [KUBERNETES_MARK]) && !isMarked(env, TEST_MARKS);
 }
 
 /** Whether a test runner started this: `NODE_ENV=test`, or the own mark of Vitest, Jest or node:test. */
 export function isTesting(env: Environment): boolean {
-  return env.NODE_ENV === "test" || TEST_MARKS.some((mark) => (env[mark] ?? "") !== "");
+  return env.NODE_ENV === "test" || isMarked(env, TEST_MARKS);
 }
 
 /** Whether a framework only builds: Next.js sets this while `next build` evaluates route modules. */

@@ -1,5 +1,4 @@
 import type { BackendHost } from "../core/backend.ts";
-import { type Environment, isTesting } from "../core/config.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
 import type { ContextFactory } from "../core/invoke.ts";
@@ -61,12 +60,6 @@ const OPTIONS = [
   "patience",
 ] as const satisfies readonly ("routes" | "context" | keyof TestOptions)[];
 
-/** The variables of the process. Where CI runs on Kubernetes a test finds that platform's mark, and is no production for it. */
-function surroundings(): Environment {
-  if (!isTesting(process.env)) return process.env;
-  return Object.create(process.env, { KUBERNETES_SERVICE_HOST: { value: undefined } }) as Environment;
-}
-
 /**
  * Makes the client of a test: what `createTasks` makes, with a queue in memory from which the test delivers step by step, on
  * virtual time. Clients know nothing of each other. None needs to be closed. It is silent unless given a `logger`, and
@@ -82,11 +75,11 @@ export function createTestTasks<const L extends readonly AnyRoute[]>(
   const patience = read.number("patience", { min: 0, max: 86_400, unit: "seconds" }, PATIENCE_S);
   const given: Given = options;
   const { clock = new VirtualClock(), onCrash = () => {}, allowDeadLetters = false, patience: _, ...rest } = given;
-  const { logger = silentLogger, env = surroundings(), drainTimeout = DRAIN_TIMEOUT_S } = rest;
-  const process = new TestProcess(onCrash);
-  const backend = (host: BackendHost) => new TestBackend(host, clock, process);
-  const middleware = [process.middleware, ...(rest.middleware ?? [])];
-  const runtime = new Runtime({ ...rest, backend, clock, logger, env, middleware }, () => backend, surroundings());
+  const { logger = silentLogger, env = process.env, drainTimeout = DRAIN_TIMEOUT_S } = rest;
+  const mortal = new TestProcess(onCrash);
+  const backend = (host: BackendHost) => new TestBackend(host, clock, mortal);
+  const middleware = [mortal.middleware, ...(rest.middleware ?? [])];
+  const runtime = new Runtime({ ...rest, backend, clock, logger, env, middleware }, () => backend, process.env);
   if (runtime.config.production) {
     throw new TasksError(
       "INVALID_CONFIG",

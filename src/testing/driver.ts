@@ -31,12 +31,19 @@ export class Driver {
     this.#closed = true;
   }
 
-  /** Delivers a message that is due. */
+  /**
+   * Delivers a message that is due.
+   *
+   * @throws TasksError `NO_DELIVERY` when another call has taken it, after it was put behind others.
+   */
   async one(message: Message): Promise<AnyDelivered> {
-    for (;;) {
+    while (this.#backend.waiting().includes(message)) {
       const delivered = await this.#deliver(message);
       if (delivered !== undefined) return delivered;
     }
+    throw noDelivery(
+      `"${message.lane.route.path}": expected its message to wait, got one that is delivered already; await one delivery before the next`,
+    );
   }
 
   /** `undefined` when the message was put behind others. */

@@ -1,5 +1,6 @@
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
+import { assertKnownOptions, OptionReader } from "../core/options.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Tasks } from "../core/tasks.ts";
 import type { VirtualClock } from "../engine/clock.ts";
@@ -249,9 +250,13 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
 
   async #many(
     method: string,
-    { limit = LIMIT, allowDeadLetters = this.#allowDeadLetters }: DeliverOptions,
+    options: DeliverOptions,
     deliver: (limit: number) => Promise<AnyDelivered[]>,
   ): Promise<readonly DeliveredTask<U>[]> {
+    assertKnownOptions(method, options, ["limit", "allowDeadLetters"] satisfies (keyof DeliverOptions)[]);
+    const range = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
+    const limit = new OptionReader(method, options).number("limit", range, LIMIT);
+    const { allowDeadLetters = this.#allowDeadLetters } = options;
     const before = new Set(await this.#backend.deadLetters.list());
     const made = await deliver(limit);
     const letters = (await this.#backend.deadLetters.list()).filter((letter) => !before.has(letter));
