@@ -34,6 +34,7 @@ const ANSWER_GRACE_MS = 1000;
 /** The account that the engine's tokens speak for. */
 const ACCOUNT = "local-push@taskroute.invalid";
 const PROJECT = "local";
+const SIGNER = Symbol.for("taskroute.local-signer");
 
 /**
  * The local engine posting real push requests: Pub/Sub's body, and an OIDC token signed by a key of its own, which the
@@ -67,7 +68,6 @@ class LocalHttpBackend implements Backend {
   readonly #client: PushClient;
   /** Pushes without an answer so far. */
   readonly #pushes = new Set<Promise<Outcome>>();
-  #identity: Promise<Identity> | undefined;
   #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalHttpOptions) {
@@ -77,6 +77,7 @@ class LocalHttpBackend implements Backend {
     this.#url = readUrl(options.url ?? host.config.pushUrl);
     this.#client = new PushClient(this.#url, host.clock);
     const engineHost = {
+      generation: host.generation,
       routes: host.registry.routes,
       logger: host.logger,
       deliver: (message: Message) => this.#deliver(message),
@@ -111,8 +112,10 @@ class LocalHttpBackend implements Backend {
   }
 
   #signer(): Promise<Identity> {
-    this.#identity ??= createIdentity({ email: ACCOUNT });
-    return this.#identity;
+    // One for all clients of the process, so that a handler which is mounted for one takes the pushes of the next.
+    const holder = globalThis as { [SIGNER]?: Promise<Identity> };
+    holder[SIGNER] ??= createIdentity({ email: ACCOUNT });
+    return holder[SIGNER];
   }
 
   #deliver(message: Message): Promise<Outcome> {

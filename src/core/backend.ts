@@ -78,6 +78,8 @@ export interface Backend {
 
 /** What a backend is given of its client. */
 export interface BackendHost {
+  /** Which client of the process it is, counted from 1 as they are made. */
+  readonly generation: number;
   readonly registry: Registry;
   readonly config: Config;
   readonly clock: Clock;

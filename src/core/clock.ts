@@ -27,15 +27,24 @@ interface Unreferencable {
   unref?(): void;
 }
 
-/** The machine's own time. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  setTimeout(callback, ms, options) {
-    const handle = setTimeout(callback, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT));
-    if (options?.keepAlive === false) (handle as Unreferencable).unref?.();
-    return handle as TimerHandle;
-  },
-  clearTimeout(handle) {
-    clearTimeout(handle as Parameters<typeof clearTimeout>[0]);
-  },
-};
+const SYSTEM = Symbol.for("taskroute.system-clock");
+
+function machineTime(): Clock {
+  return {
+    now: () => Date.now(),
+    setTimeout(callback, ms, options) {
+      const handle = setTimeout(callback, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT));
+      if (options?.keepAlive === false) (handle as Unreferencable).unref?.();
+      return handle as TimerHandle;
+    },
+    clearTimeout(handle) {
+      clearTimeout(handle as Parameters<typeof clearTimeout>[0]);
+    },
+  };
+}
+
+const holder = globalThis as { [SYSTEM]?: Clock };
+holder[SYSTEM] ??= machineTime();
+
+/** The machine's own time: one object for all copies of this module in a process, so that they know each other's. */
+export const systemClock: Clock = holder[SYSTEM];

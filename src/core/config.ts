@@ -45,7 +45,7 @@ const KUBERNETES_MARK = "KUBERNETES_SERVICE_HOST";
 /** What test runners set in the processes that they start. */
 const TEST_MARKS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT"] as const;
 
-/** Where a local queue is kept, unless said otherwise: relative to the folder that the process was started in. */
+/** Where a local queue is kept, unless said otherwise: relative to the working directory. */
 const LOCAL_FILE = ".taskroute/local.db";
 /** As SQLite calls a database without a file. */
 const IN_MEMORY = ":memory:";

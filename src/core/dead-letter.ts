@@ -10,6 +10,11 @@ export interface DeadLetter {
   readonly taskName: string;
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
+  /**
+   * The payload as it was kept, when that is no JSON object: the file that kept it was damaged. Such a task cannot be
+   * redriven, and `kwargs` is empty.
+   */
+  readonly unreadable?: string;
   readonly enqueuedAt: string | undefined;
   readonly messageId: string;
   /** Why it was parked; `"undeliverable"`: the transport ran out of deliveries without an answer that counts. */
@@ -55,9 +60,18 @@ export interface DeadLetterSink {
 export interface DeadLetterBox extends DeadLetterSink {
   /** The letters kept, oldest first. */
   list(): Promise<readonly DeadLetter[]>;
-  /** Enqueues the task of every letter of this id again, attempts counted from the start; `false` when there is none. */
+  /**
+   * Enqueues the task of every letter of this id whose route is in the list again, attempts counted from the start; `false`
+   * when there is no letter of this id. A letter stays until its task is enqueued.
+   *
+   * @throws TasksError `UNKNOWN_ROUTE` when there are letters, but the route of none is in the list; `INVALID_PAYLOAD` when
+   * a payload does not fit its route or cannot be read; what the backend throws when it does not take the task.
+   */
   redrive(taskId: string): Promise<boolean>;
-  /** Forgets every letter of this id for good; `false` when there is none. */
+  /**
+   * Forgets every letter of this id for good; `false` when there is none. Rejects when that could not be written down: the
+   * letters stay.
+   */
   drop(taskId: string): Promise<boolean>;
 }
 

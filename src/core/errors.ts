@@ -11,7 +11,7 @@ export type TasksErrorCode =
   | "INVALID_NAME"
   /** Two routes share a name, a path or a derived resource name. */
   | "DUPLICATE_ROUTE"
-  /** A route was enqueued that is not in the list given to `createTasks`. */
+  /** A route was enqueued, or a dead letter of one redriven, that is not in the list given to `createTasks`. */
   | "UNKNOWN_ROUTE"
   /** A payload that is not JSON, is not an object, or is refused by its schema. */
   | "INVALID_PAYLOAD"
@@ -79,7 +79,7 @@ export class RetryAfter extends Error {
 
   constructor(seconds: number, message: string = `retry after ${seconds} s`, options?: ErrorOptions) {
     super(message, options);
-    if (!Number.isFinite(seconds) || seconds < 0) {
+    if (!isDelay(seconds)) {
       throw new TasksError(
         "INVALID_OPTION",
         `RetryAfter: expected seconds of 0 or more, got ${seconds}; pass a finite number`,
@@ -101,7 +101,7 @@ export class Busy extends Error {
   constructor(message = "the task is busy", options?: ErrorOptions & { retryAfter?: number }) {
     super(message, options);
     const retryAfter = options?.retryAfter ?? 10;
-    if (!Number.isFinite(retryAfter) || retryAfter < 0) {
+    if (!isDelay(retryAfter)) {
       throw new TasksError(
         "INVALID_OPTION",
         `Busy: expected retryAfter of 0 or more seconds, got ${retryAfter}; pass a finite number`,
@@ -118,10 +118,15 @@ export function isDiscard(error: unknown): error is Discard {
 
 /** See {@link isDiscard}. */
 export function isRetryAfter(error: unknown): error is RetryAfter {
-  return error instanceof Error && error.name === "RetryAfter" && typeof (error as RetryAfter).seconds === "number";
+  return error instanceof Error && error.name === "RetryAfter" && isDelay((error as RetryAfter).seconds);
 }
 
 /** See {@link isDiscard}. */
 export function isBusy(error: unknown): error is Busy {
-  return error instanceof Error && error.name === "Busy" && typeof (error as Busy).retryAfter === "number";
+  return error instanceof Error && error.name === "Busy" && isDelay((error as Busy).retryAfter);
+}
+
+/** Whether somebody can come back after so many seconds. An error of the same name from elsewhere may hold anything. */
+function isDelay(seconds: unknown): boolean {
+  return Number.isFinite(seconds) && (seconds as number) >= 0;
 }

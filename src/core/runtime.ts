@@ -10,6 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { TasksError } from "./errors.ts";
 import { boundHooks, callHook, type Hooks } from "./events.ts";
 import { Executor } from "./executor.ts";
+import { freshId, nextGeneration } from "./fresh-id.ts";
 import type { ContextFactory } from "./invoke.ts";
 import { guarded, type Logger } from "./logger.ts";
 import type { Outcome } from "./outcome.ts";
@@ -27,16 +28,6 @@ const DEDUPE_WINDOW_S = 3600;
 /** Milliseconds that runs get to end after their signals were aborted at `close`. */
 const ABORT_GRACE_MS = 1000;
 
-/**
- * A UUID in one piece. V8 holds a text that was put together as its parts until somebody reads it: 480 bytes instead of
- * 57 for as long as the task waits, which is half of what a waiting task takes.
- */
-function freshId(): string {
-  const id = crypto.randomUUID();
-  void Number(id);
-  return id;
-}
-
 /** What surrounds the types: everything that `createTasks`, the push handler, the adapters and the backends work with. */
 export class Runtime {
   readonly registry: Registry;
@@ -45,6 +36,7 @@ export class Runtime {
   readonly env: Environment;
   readonly auth: AuthFactory | undefined;
   readonly executor: Executor;
+  readonly #generation = nextGeneration();
   readonly #options: RuntimeOptions;
   readonly #hooks: Hooks;
   readonly #drainTimeout: number;
@@ -107,10 +99,11 @@ export class Runtime {
   /**
    * The backend, built when first asked for.
    *
-   * @throws TasksError `INVALID_CONFIG` or `UNSUPPORTED`.
+   * @throws TasksError `INVALID_CONFIG`, `UNSUPPORTED` or `CLOSED`.
    */
   get backend(): Backend {
     if (this.#backend === undefined) {
+      if (this.#closed) throw closedError();
       const factory = this.#options.backend ?? this.#chooseBackend(this.config);
       const backend = factory(this.#host());
       assertRoutesFit(this.registry.routes, backend, this.logger);
@@ -131,6 +124,7 @@ export class Runtime {
 
   #host(): BackendHost {
     return {
+      generation: this.#generation,
       registry: this.registry,
       config: this.config,
       clock: this.clock,
@@ -182,8 +176,7 @@ export class Runtime {
     input: unknown,
     options: EnqueueOptions = NO_OPTIONS,
   ): OutgoingTask | Promise<OutgoingTask> {
-    if (this.#closed)
-      throw new TasksError("CLOSED", "enqueue: expected an open client, got a closed one; enqueue before close()");
+    if (this.#closed) throw closedError();
     const route = this.registry.resolve(ref);
     if (options !== NO_OPTIONS) assertEnqueueOptions(options, this.backend);
     const payloadJson = encodePayload(route, input);
@@ -273,6 +266,10 @@ export class Runtime {
     this.#closed = true;
     await this.#backend?.close();
   }
+}
+
+function closedError(): TasksError {
+  return new TasksError("CLOSED", "client: expected an open one, got a closed one; use it before close()");
 }
 
 /** The error of a task that a backend did not take. */

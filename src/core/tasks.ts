@@ -55,9 +55,18 @@ export interface AnyTasks {
 export interface DeadLetters {
   /** The letters kept, oldest first. */
   list(): Promise<readonly DeadLetter[]>;
-  /** Enqueues the task of every letter of this id again, attempts counted from the start; `false` when there is none. */
+  /**
+   * Enqueues the task of every letter of this id whose route is in the list again, attempts counted from the start; `false`
+   * when there is no letter of this id. A letter stays until its task is enqueued.
+   *
+   * @throws TasksError `UNKNOWN_ROUTE` when there are letters, but the route of none is in the list; `INVALID_PAYLOAD` when
+   * a payload does not fit its route or cannot be read; `CLOSED`; what the backend throws when it does not take the task.
+   */
   redrive(taskId: string): Promise<boolean>;
-  /** Forgets every letter of this id for good; `false` when there is none. */
+  /**
+   * Forgets every letter of this id for good; `false` when there is none. Rejects when that could not be written down: the
+   * letters stay.
+   */
   drop(taskId: string): Promise<boolean>;
 }
 

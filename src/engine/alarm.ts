@@ -1,7 +1,22 @@
 import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "../core/clock.ts";
+import { VirtualClock } from "./clock.ts";
 import { Heap } from "./heap.ts";
 
-/** Holds things until their moment, with one timer for all of them: that of the first. */
+/**
+ * Longest wait on one timer of the machine, in milliseconds. Its timers stand still while it sleeps, and know nothing of a
+ * clock that is set: whoever waits for a moment looks at the clock this often.
+ */
+const LONGEST_WAIT = 60_000;
+
+/** Longest wait on one timer of a clock, in milliseconds. Virtual timers keep to their clock, however long they are. */
+export function longestWait(clock: Clock): number {
+  return clock instanceof VirtualClock ? LONGEST_TIMEOUT : LONGEST_WAIT;
+}
+
+/**
+ * Holds things until their moment, with one timer for all of them: that of the first. After the machine slept, or its
+ * clock was set, it rings a minute late at most.
+ */
 export class Alarm<T> {
   readonly #clock: Clock;
   readonly #ring: (item: T) => void;
@@ -37,7 +52,8 @@ export class Alarm<T> {
     if (first >= this.#timerAt) return;
     this.#clock.clearTimeout(this.#timer);
     this.#timerAt = first;
-    this.#timer = this.#clock.setTimeout(() => this.#due(), Math.min(first - this.#clock.now(), LONGEST_TIMEOUT));
+    const wait = Math.min(first - this.#clock.now(), longestWait(this.#clock));
+    this.#timer = this.#clock.setTimeout(() => this.#due(), wait);
   }
 
   #due(): void {

@@ -1,4 +1,7 @@
+import type { Receipt } from "../core/backend.ts";
 import type { AnyRoute } from "../core/declaration.ts";
+import { TasksError } from "../core/errors.ts";
+import type { Outcome } from "../core/outcome.ts";
 import { Heap } from "./heap.ts";
 
 interface Entry<T> {
@@ -53,4 +56,15 @@ export class DedupeKeys<T> {
       this.#expired(entry.key);
     }
   }
+}
+
+/** Stands for a task that is not among those which wait: an earlier process has seen its end. */
+export function endedEarlier(id: string): Receipt {
+  const outcome = async (): Promise<Outcome> => {
+    throw new TasksError(
+      "UNSUPPORTED",
+      `result of task "${id}": expected one of this process, got a task that ended in an earlier one, whose result was not kept; keep results yourself`,
+    );
+  };
+  return { id, deduplicated: false, outcome };
 }

@@ -1,14 +1,16 @@
 import type { Clock } from "../core/clock.ts";
 import { loggableError } from "../core/dead-letter.ts";
 import { isSettled, type Outcome } from "../core/outcome.ts";
-import { disturbed } from "./disturb.ts";
+import { Disturbance } from "./disturb.ts";
 import type { Fault, Faults, Mishap } from "./fault.ts";
+import type { EngineHost } from "./host.ts";
 import type { Journal } from "./journal.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Line } from "./line.ts";
 import type { Message } from "./message.ts";
-import { lostAnswer, type ParkedLetters, undeliverable } from "./parked.ts";
+import type { ParkedLetters } from "./parked.ts";
 import type { Tally } from "./tally.ts";
+import { endedProcess, lostAnswer, undeliverable } from "./undeliverable.ts";
 
 /** Pub/Sub waits this long at least before it pushes again to an endpoint that sent a message back; seconds. */
 const SHORTEST_PUSH_BACKOFF = 0.1;
@@ -33,15 +35,18 @@ export interface DispatcherParts {
 /** Delivers single messages, and does with each what its outcome asks for. */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
+  readonly #disturbance: Disturbance;
   #closed = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#disturbance = new Disturbance(parts.clock);
   }
 
-  /** Takes no message back into the line from now on. */
+  /** Takes no message back into the line from now on, and leaves no timer. */
   close(): void {
     this.#closed = true;
+    this.#disturbance.close();
   }
 
   /**
@@ -71,9 +76,11 @@ export class Dispatcher {
 
   /** Takes up a message that was in flight when the process before this one died. */
   recover(message: Message): void {
+    message.lost += 1;
+    const outcome = endedProcess(message);
     // One that is parked had come to its end: only that was not written down any more.
-    if (this.#parts.letters.holds(message)) this.#finish(message, lostAnswer(message));
-    else this.#lose(message, this.#parts.clock.now());
+    if (this.#parts.letters.holds(message)) this.#finish(message, outcome);
+    else this.#resend(message, outcome, 0);
   }
 
   #deliver(message: Message, fault: Fault | undefined): Promise<Outcome | undefined> {
@@ -82,11 +89,14 @@ export class Dispatcher {
       this.#putBack(message, 0);
       return NOT_DELIVERED;
     }
-    const { clock } = this.#parts;
-    const begun = fault === undefined ? 0 : clock.now();
-    const answer = fault === undefined ? host.deliver(message) : disturbed(fault, message, host, clock);
+    const begun = fault === undefined ? 0 : this.#parts.clock.now();
+    const answer = fault === undefined ? handedTo(host, message) : this.#disturbance.deliver(fault, message);
     return answer.then(
-      (outcome) => this.#settle(message, outcome, fault?.mishap, begun),
+      (outcome) => {
+        if (outcome !== undefined) return this.#settle(message, outcome, fault?.mishap, begun);
+        this.#putBack(message, 0);
+        return undefined;
+      },
       (error: unknown) => this.#settle(message, { type: "failed", error, retryAfter: undefined }, fault?.mishap, begun),
     );
   }
@@ -104,8 +114,7 @@ export class Dispatcher {
     this.#leave(message);
     // First, so that what starts now is written down together with what has ended.
     this.#parts.line.resume(message.lane);
-    if (mishap === "crash") this.#lose(message, this.#parts.clock.now());
-    else if (mishap === "drop") this.#lose(message, begun + message.lane.route.settings.ackDeadline * 1000);
+    if (mishap === "crash" || mishap === "drop") this.#lose(message, mishap, begun);
     else if (mishap === "duplicate" && isSettled(outcome)) this.#again(message, this.#parts.clock.now());
     else if (isSettled(outcome)) this.#finish(message, outcome);
     else this.#nack(message, outcome);
@@ -136,31 +145,46 @@ export class Dispatcher {
     this.#again(message, now + (asked ?? lane.backoff(message.nacks)) * 1000);
   }
 
-  /** What becomes of a message whose answer never came, from the moment at which its transport gives up waiting. */
-  #lose(message: Message, given: number): void {
+  /** What becomes of a message whose answer never came. */
+  #lose(message: Message, mishap: "crash" | "drop", begun: number): void {
     message.lost += 1;
-    const { clock } = this.#parts;
-    const wait = given > clock.now() ? message.lane.backoff(message.nacks) * 1000 : 0;
-    if (message.nacks >= message.lane.maxDeliveries) this.#giveUp(message, lostAnswer(message));
-    else this.#again(message, given + wait);
+    if (mishap === "crash") {
+      this.#resend(message, endedProcess(message), 0);
+      return;
+    }
+    // The transport waits for an acknowledgement until the deadline.
+    const left = begun + message.lane.route.settings.ackDeadline * 1000 - this.#parts.clock.now();
+    const wait = left > 0 ? left + message.lane.backoff(message.nacks) * 1000 : 0;
+    this.#resend(message, lostAnswer(message), wait);
+  }
+
+  #resend(message: Message, outcome: Outcome, wait: number): void {
+    if (message.nacks >= message.lane.maxDeliveries) this.#giveUp(message, outcome);
+    else this.#again(message, this.#parts.clock.now() + wait);
   }
 
   #again(message: Message, due: number): void {
+    const { clock, journal, line } = this.#parts;
+    // A moment that is none comes of a delay from outside; it could not be written down, nor would it ever come.
+    const moment = Number.isFinite(due) ? due : clock.now() + message.lane.backoff(message.delivery - 1) * 1000;
     // Whole milliseconds, and never early.
-    message.due = Math.ceil(due);
-    this.#parts.journal?.mark(message);
-    if (this.#closed) message.abandon(ABANDONED);
-    else this.#parts.line.place(message);
+    message.due = Math.ceil(moment);
+    journal?.mark(message);
+    if (!this.#closed) line.place(message);
+    // Its host was detached while it was in flight: it waits for the next one, but nobody need wait for it.
+    if (this.#closed || message.lane.host === undefined) message.abandon(ABANDONED);
   }
 
   /** What a dead-letter policy does: nobody could take the message, so it is kept aside. */
   #giveUp(message: Message, outcome: Outcome): void {
     const letter = undeliverable(message, outcome, this.#parts.clock.now());
     this.#parts.letters.keep(letter);
+    const error = "error" in outcome ? loggableError(outcome.error) : outcome.type;
     message.lane.host?.logger.error("a message could not be delivered and was parked as a dead letter", {
       task: letter.path,
       taskId: letter.taskId,
-      error: "error" in outcome ? loggableError(outcome.error) : outcome.type,
+      // What a parser says quotes what it could not read.
+      error: letter.unreadable === undefined ? error : letter.error,
     });
     this.#finish(message, outcome);
   }
@@ -173,5 +197,14 @@ export class Dispatcher {
       message.finish(outcome, journal.committed());
     }
     this.#parts.tally.end(message);
+  }
+}
+
+/** Delivers a message to a host. One that throws instead of rejecting must not end the process. */
+function handedTo(host: EngineHost, message: Message): Promise<Outcome> {
+  try {
+    return host.deliver(message);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

@@ -1,17 +1,54 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock, TimerHandle } from "../core/clock.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Fault } from "./fault.ts";
-import type { EngineHost } from "./host.ts";
 import type { Message } from "./message.ts";
 
-/** Delivers a message late, or not at all, as a fault wants it. What becomes of the answer is the dispatcher's to do. */
-export async function disturbed(fault: Fault, message: Message, host: EngineHost, clock: Clock): Promise<Outcome> {
-  const { mishap, latency } = fault;
-  const { route, id } = message.task;
-  if (mishap !== undefined || latency > 0)
-    host.logger.info("a fault was injected", { task: route.path, taskId: id, fault: mishap ?? "latency", latency });
-  if (latency > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, latency * 1000));
-  return mishap === "failure" ? injectedFailure() : host.deliver(message);
+/** Delivers messages late, or not at all, as faults want it. What becomes of the answer is the dispatcher's to do. */
+export class Disturbance {
+  readonly #clock: Clock;
+  /** What ends the way of a message that is late, and the timer that it waits for. */
+  readonly #underWay = new Map<() => void, TimerHandle>();
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves to `undefined` when the message was not delivered: nobody runs its route any more. */
+  async deliver({ mishap, latency }: Fault, message: Message): Promise<Outcome | undefined> {
+    const { route, id } = message.task;
+    if (mishap !== undefined || latency > 0)
+      message.lane.host?.logger.info("a fault was injected", {
+        task: route.path,
+        taskId: id,
+        fault: mishap ?? "latency",
+        latency,
+      });
+    if (latency > 0) await this.#late(latency);
+    const { host } = message.lane;
+    if (host === undefined || this.#closed) return undefined;
+    return mishap === "failure" ? injectedFailure() : host.deliver(message);
+  }
+
+  /** Lets nothing arrive any more, and leaves no timer. */
+  close(): void {
+    this.#closed = true;
+    for (const [arrive, timer] of this.#underWay) {
+      this.#clock.clearTimeout(timer);
+      arrive();
+    }
+    this.#underWay.clear();
+  }
+
+  #late(seconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const arrive = () => {
+        this.#underWay.delete(arrive);
+        resolve();
+      };
+      this.#underWay.set(arrive, this.#clock.setTimeout(arrive, seconds * 1000));
+    });
+  }
 }
 
 /** An answer of 500 from something before the task. */

@@ -3,10 +3,11 @@ import type { Clock } from "../core/clock.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
-import { DedupeKeys, dedupeKeyOf } from "./dedupe.ts";
+import { DedupeKeys, dedupeKeyOf, endedEarlier } from "./dedupe.ts";
 import { ABANDONED, Dispatcher } from "./dispatcher.ts";
 import type { Faults } from "./fault.ts";
 import type { EngineHost } from "./host.ts";
+import { Hosts } from "./hosts.ts";
 import type { Journal } from "./journal.ts";
 import { Lanes } from "./lanes.ts";
 import type { Line } from "./line.ts";
@@ -30,7 +31,12 @@ export interface EngineOptions {
   readonly line?: ((start: Dispatcher["start"]) => Line) | undefined;
 }
 
-function assertMaxInFlight(value: number): number {
+/**
+ * Checks `maxInFlight`.
+ *
+ * @throws TasksError `INVALID_OPTION`.
+ */
+export function assertMaxInFlight(value: number): number {
   if (Number.isInteger(value) && value >= 1) return value;
   throw new TasksError(
     "INVALID_OPTION",
@@ -52,8 +58,7 @@ export class Engine {
   readonly #dispatcher: Dispatcher;
   readonly #keys: DedupeKeys<Receipt>;
   readonly #strangers: Strangers;
-  /** Hosts whose routes no later one has taken over. */
-  readonly #hosts = new Set<EngineHost>();
+  readonly #hosts: Hosts;
   readonly #tally = new Tally();
   #lastNumber: number;
   #closed = false;
@@ -63,6 +68,7 @@ export class Engine {
     this.#clock = clock;
     this.#journal = journal;
     this.#lanes = new Lanes(assertMaxInFlight(maxInFlight));
+    this.#hosts = new Hosts(this.#lanes);
     const start = (message: Message) => this.#dispatcher.start(message);
     this.#line = line?.(start) ?? new Pump(clock, this.#lanes, start);
     // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
@@ -92,22 +98,33 @@ export class Engine {
 
   /**
    * Delivers to another host from now on what is of its routes: the same ones, evaluated anew by a hot reload, or further
-   * ones. What waits stays, and what a file keeps of these routes is taken up.
+   * ones. A host that has a route in common with a later one is done with as a whole: it was an earlier evaluation. What
+   * waits stays, and what a file keeps of these routes is taken up.
    */
   attach(host: EngineHost): void {
+    if (!this.#hosts.add(host)) return;
     for (const route of host.routes) {
       const lane = this.#lanes.of(route);
-      lane.route = route;
-      if (lane.host !== undefined) this.#hosts.delete(lane.host);
-      lane.host = host;
       for (const message of this.#strangers.of(lane)) this.#restore(message);
       this.#line.resume(lane);
     }
-    this.#hosts.add(host);
-    this.#strangers.report(host.logger);
+    for (const message of this.#line.waiting()) if (message.lane.host === host) message.reclaim();
+    this.#report(host);
   }
 
-  /** Whether a host still is the one whose routes it brought. */
+  /** Says which routes nobody runs, though tasks of theirs wait. */
+  #report({ logger }: EngineHost): void {
+    const counts = this.#strangers.counts();
+    for (const { lane } of this.#line.waiting())
+      if (lane.host === undefined) counts.set(lane.route.path, (counts.get(lane.route.path) ?? 0) + 1);
+    if (counts.size === 0) return;
+    const waiting = [...counts].map(([path, count]) => `${path} (${count})`);
+    logger.warn("the local queue keeps tasks of routes that are not in the list; they wait for their route", {
+      waiting,
+    });
+  }
+
+  /** Whether a host's routes are still its own: whether it is not closed, and was not followed by a later one. */
   serves(host: EngineHost): boolean {
     return this.#hosts.has(host);
   }
@@ -161,12 +178,12 @@ export class Engine {
 
   /**
    * The moment from which a route's ticks are to be sent: that of its last tick where a file has kept one, so that the one
-   * missed while no process ran is made up for; else now.
+   * missed while no process ran is made up for; else now, as after a tick that a clock which was ahead has left.
    */
   ticksSince(route: AnyRoute): Date {
     const kept = this.#journal?.lastTick(route);
-    if (kept !== undefined) return new Date(kept);
     const now = this.#clock.now();
+    if (kept !== undefined && kept <= now) return new Date(kept);
     this.#journal?.ticked(route, now);
     return new Date(now);
   }
@@ -184,12 +201,11 @@ export class Engine {
    * @returns whether it is closed.
    */
   detach(host: EngineHost): boolean {
-    if (!this.#hosts.delete(host)) return false;
+    if (!this.#hosts.remove(host)) return false;
     if (this.#hosts.size === 0) {
       this.close();
       return true;
     }
-    for (const lane of this.#lanes.all()) if (lane.host === host) lane.host = undefined;
     for (const message of this.#line.waiting()) if (message.lane.host === undefined) message.abandon(ABANDONED);
     return false;
   }
@@ -207,8 +223,11 @@ export class Engine {
 
   /** Lets go of what the closed engine holds; says how many tasks it gave up if they were in memory alone. */
   dispose(logger: EngineHost["logger"]): void {
-    if (this.#journal !== undefined) this.#journal.close();
-    else if (this.unfinished > 0) {
+    if (this.#journal?.close() === false)
+      logger.error(
+        "the local queue was closed with changes that could not be written; the next process repeats what they were",
+      );
+    else if (this.#journal === undefined && this.unfinished > 0) {
       const fields = { waiting: this.unfinished };
       logger.warn("the local backend was closed with tasks waiting in memory; they are gone", fields);
     }
@@ -266,6 +285,6 @@ export class Engine {
     if (kept.length === 0) return;
     const waiting = new Map(this.#line.waiting().map((message) => [message.number, message]));
     for (const { key, taskId: id, number, expiry } of kept)
-      this.#keys.hold(key, waiting.get(number) ?? { id, deduplicated: false }, expiry);
+      this.#keys.hold(key, waiting.get(number) ?? endedEarlier(id), expiry);
   }
 }

@@ -7,6 +7,8 @@ import type { Message } from "./message.ts";
 export interface EngineHost {
   readonly routes: readonly AnyRoute[];
   readonly logger: Logger;
+  /** Which client of the process it is, counted as they are made: of two with a route in common the later one counts. */
+  readonly generation: number;
   /** Delivers one message and tells what it came to. Must not reject. */
   deliver(message: Message): Promise<Outcome>;
   /** Reports a tick that was not sent because the run before it is not finished. */

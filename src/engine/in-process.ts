@@ -4,8 +4,9 @@ import type { EngineHost } from "./host.ts";
 import type { Message } from "./message.ts";
 
 /** The host of an engine that delivers straight to the tasks of this process. */
-export function inProcessHost({ registry, clock, logger, execute, skipped }: BackendHost): EngineHost {
+export function inProcessHost({ generation, registry, clock, logger, execute, skipped }: BackendHost): EngineHost {
   return {
+    generation,
     routes: registry.routes,
     logger,
     // The lane's route, not the message's: a message may be older than the module that runs it.

@@ -1,20 +1,28 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { TasksError } from "../core/errors.ts";
+import { isTasksError, TasksError } from "../core/errors.ts";
 
 /** Marks a file as ours in SQLite's header: "TROU". https://www.sqlite.org/fileformat.html#application_id */
 const APPLICATION_ID = 0x54524f55;
 /** Version of the tables below. */
 const VERSION = 1;
-/** Where SQLite's header of 100 bytes keeps both, big-endian. https://www.sqlite.org/fileformat.html#the_database_header */
-const VERSION_AT = 60;
+/** Where SQLite's header keeps the mark, big-endian. https://www.sqlite.org/fileformat.html#the_database_header */
 const APPLICATION_ID_AT = 68;
-const MAGIC = "SQLite format 3\0";
-/** Result codes. https://www.sqlite.org/rescode.html */
+/** Result codes; the lower 8 bits of an extended one are its kind. https://www.sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+const SQLITE_READONLY_ROLLBACK = 776;
+/** Bytes of the smallest page, and so of the smallest database. */
+const SMALLEST = 512;
 /** Milliseconds to wait for the process before this one to let go of the file: a restart may overlap with it a little. */
 const HAND_OVER_MS = 2000;
+
+/** Bytes that the write-ahead log keeps once it was longer. */
+const LOG_LIMIT = 4 * 2 ** 20;
+/** A file is written anew when it has more free pages than this, and more than others. */
+const FREE_PAGES = 1024;
 
 const TABLES = `
   CREATE TABLE messages (
@@ -38,9 +46,11 @@ const TABLES = `
  */
 export type Synchronous = "normal" | "full";
 
-function refuse(file: string, expected: string, got: string, advice: string, cause?: unknown): never {
+const FOREIGN = "delete it if nobody needs it, or use another file";
+
+function refusal(file: string, expected: string, got: string, advice: string, cause?: unknown): TasksError {
   const text = `local queue ${file}: expected ${expected}, got ${got}; ${advice}`;
-  throw new TasksError("INVALID_CONFIG", text, cause === undefined ? undefined : { cause });
+  return new TasksError("INVALID_CONFIG", text, cause === undefined ? undefined : { cause });
 }
 
 /**
@@ -60,27 +70,41 @@ export function openJournalFile(file: string, synchronous: Synchronous): Databas
   }
   try {
     makeFolder(dirname(file));
-    if (existsSync(file) && statSync(file).size > 0) inspect(sqlite, file);
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    // SQLite takes a stub for an empty database, and would write over it.
+    if (size > 0 && size < SMALLEST) throw refusal(file, "a queue of taskroute", "another kind of file", FOREIGN);
+    if (size > 0) inspect(sqlite, file);
     return own(new sqlite.DatabaseSync(file, { timeout: HAND_OVER_MS }), synchronous);
   } catch (error) {
-    if (error instanceof TasksError) throw error;
-    const { errcode, message } = error as Error & { readonly errcode?: number };
-    if (errcode === SQLITE_BUSY) {
-      refuse(
+    throw explained(file, error);
+  }
+}
+
+/** What an error of SQLite or of the file system means for the file of a queue. */
+export function explained(file: string, error: unknown): unknown {
+  if (isTasksError(error)) return error;
+  const { errcode = 0, message } = error as Error & { readonly errcode?: number };
+  switch (errcode & 0xff) {
+    case SQLITE_BUSY:
+      return refusal(
         file,
         "to be its only user",
-        "a file that another process holds",
+        "a file that another process, or another thread of this one, holds",
         "stop that one, or give this one a file of its own with TASKS_LOCAL_FILE",
         error,
       );
-    }
-    return refuse(
-      file,
-      "a file that can be read and written",
-      message,
-      "mend it, or name another one with TASKS_LOCAL_FILE",
-      error,
-    );
+    case SQLITE_NOTADB:
+      return refusal(file, "a queue of taskroute", "another kind of file", FOREIGN, error);
+    case SQLITE_CORRUPT:
+      return damaged(file, message, error);
+    default:
+      return refusal(
+        file,
+        "a file that can be read and written",
+        message,
+        "see to the owner and the permissions of it and its folder, or name another one with TASKS_LOCAL_FILE",
+        error,
+      );
   }
 }
 
@@ -91,45 +115,43 @@ function makeFolder(folder: string): void {
   if (basename(folder) === ".taskroute") writeFileSync(join(folder, ".gitignore"), "*\n");
 }
 
-/** Looks at a file without writing to it. */
+/**
+ * Looks at a file without writing to it, through SQLite alone: to close a file that this process has opened in any other
+ * way would drop the locks that it holds on it. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+ */
 function inspect({ DatabaseSync }: typeof import("node:sqlite"), file: string): void {
-  const header = readHeader(file);
-  const foreign = "delete it if nobody needs it, or use another file";
-  if (!header.toString("latin1").startsWith(MAGIC))
-    refuse(file, "a queue of taskroute", "another kind of file", foreign);
-  const application = header.readUInt32BE(APPLICATION_ID_AT);
-  // 0 is what a process leaves that was killed while it made the file; own() finds out whether it is empty.
-  if (application !== APPLICATION_ID && application !== 0)
-    refuse(file, "a queue of taskroute", "the database of another program", foreign);
-  const version = header.readUInt32BE(VERSION_AT);
-  if (version > VERSION)
-    refuse(
-      file,
-      `a queue of version ${VERSION} or earlier`,
-      `version ${version}`,
-      "update taskroute, or use another file",
-    );
   const database = new DatabaseSync(file, { readOnly: true, timeout: HAND_OVER_MS });
+  const pragma = (name: string): unknown => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   try {
-    const [first] = database.prepare("PRAGMA quick_check(1)").all();
-    const verdict = String(Object.values(first ?? {})[0]);
-    if (verdict !== "ok") damaged(file, verdict);
-    if (application === 0 && database.prepare("SELECT 1 FROM sqlite_schema").get() !== undefined)
-      refuse(file, "a queue of taskroute", "the database of another program", foreign);
+    const application = pragma("application_id");
+    const isEmpty = () => database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+    // Without a mark and without a table: what a process leaves that was killed while it made the file.
+    if (application !== APPLICATION_ID && (application !== 0 || !isEmpty()))
+      throw refusal(file, "a queue of taskroute", "the database of another program", FOREIGN);
+    const version = Number(pragma("user_version"));
+    if (version > VERSION) {
+      const advice = "update taskroute, or use another file";
+      throw refusal(file, `a queue of version ${VERSION} or earlier`, `version ${version}`, advice);
+    }
+    const verdict = pragma("quick_check(1)");
+    if (verdict !== "ok") throw damaged(file, String(verdict));
   } catch (error) {
-    const { errcode, message } = error as Error & { readonly errcode?: number };
-    if (error instanceof TasksError || errcode === SQLITE_BUSY) throw error;
-    damaged(file, message, error);
+    if ((error as { readonly errcode?: number }).errcode !== SQLITE_READONLY_ROLLBACK) throw error;
+    // A process was killed in the middle of its first write. Nobody holds the file then, so that it may be looked into.
+    if (readMark(file) !== APPLICATION_ID)
+      throw refusal(file, "a queue of taskroute", "the unfinished database of another program", FOREIGN, error);
   } finally {
     database.close();
   }
 }
 
-function damaged(file: string, verdict: string, cause?: unknown): never {
-  refuse(file, "a sound file", `a damaged one (${verdict})`, "restore it, or move it away and start afresh", cause);
+function damaged(file: string, verdict: string, cause?: unknown): TasksError {
+  const advice = "restore it, or move it away and start afresh";
+  return refusal(file, "a sound file", `a damaged one (${verdict})`, advice, cause);
 }
 
-function readHeader(file: string): Buffer {
+/** The mark in a file's header. */
+function readMark(file: string): number {
   const header = Buffer.alloc(100);
   const descriptor = openSync(file, "r");
   try {
@@ -137,7 +159,7 @@ function readHeader(file: string): Buffer {
   } finally {
     closeSync(descriptor);
   }
-  return header;
+  return header.readUInt32BE(APPLICATION_ID_AT);
 }
 
 /** Takes the file for this process until it ends, however it ends, and makes the tables where there are none. */
@@ -150,9 +172,21 @@ function own(database: DatabaseSync, synchronous: Synchronous): DatabaseSync {
     if (database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) database.exec(TABLES);
     database.exec("COMMIT");
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
+    database.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT}`);
     return database;
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** Closes a file, and gives back to the file system what it has left over. */
+export function closeJournalFile(database: DatabaseSync): void {
+  const count = (name: string) => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  try {
+    const free = count("freelist_count");
+    if (free > FREE_PAGES && free * 2 > count("page_count")) database.exec("VACUUM");
+  } finally {
+    database.close();
   }
 }

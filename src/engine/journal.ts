@@ -1,8 +1,10 @@
+import { statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock, TimerHandle } from "../core/clock.ts";
 import type { DeadLetter } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
-import { openJournalFile, type Synchronous } from "./journal-file.ts";
+import { TasksError } from "../core/errors.ts";
+import { closeJournalFile, openJournalFile, type Synchronous } from "./journal-file.ts";
 import type { Message } from "./message.ts";
 import type { LetterJournal } from "./parked.ts";
 import { type StoredMessage, storedMessage } from "./stored-message.ts";
@@ -10,6 +12,8 @@ import { type StoredMessage, storedMessage } from "./stored-message.ts";
 /** Milliseconds after which a commit that failed is tried again. */
 const RETRY_MS = 1000;
 
+/** Milliseconds after which the file's place is looked at again. */
+const LOOK_MS = 100;
 /** Numbers that are reserved at a time. */
 const RESERVE = 10_000;
 
@@ -49,6 +53,8 @@ export class Journal implements LetterJournal {
   readonly #statements = new Map<string, StatementSync>();
   /** Up to here numbers count as given away, so that it need not be written with each message. */
   #reserved: number;
+  readonly #inode: number;
+  #lookAgainAt = 0;
   #marked = new Set<Message>();
   #changes: (() => void)[] = [];
   #commit: PromiseWithResolvers<void> | undefined;
@@ -57,14 +63,20 @@ export class Journal implements LetterJournal {
   #retry: TimerHandle | undefined;
   #isClosed = false;
 
-  /** @throws TasksError as {@link openJournalFile}. */
+  /** @throws TasksError as {@link openJournalFile}; what SQLite throws about a file whose tables are not as they should be. */
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#database = openJournalFile(options.file, options.synchronous ?? "normal");
-    this.#insert = this.#database.prepare(INSERT);
-    this.#update = this.#database.prepare(UPDATE);
-    this.#delete = this.#database.prepare("DELETE FROM messages WHERE number = ?");
-    this.#reserved = this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
+    try {
+      this.#insert = this.#database.prepare(INSERT);
+      this.#update = this.#database.prepare(UPDATE);
+      this.#delete = this.#database.prepare("DELETE FROM messages WHERE number = ?");
+      this.#reserved = this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
+      this.#inode = statSync(options.file).ino;
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
   }
 
   /** The messages kept, in order of publishing. */
@@ -127,6 +139,9 @@ export class Journal implements LetterJournal {
   }
 
   unpark(key: string): void {
+    // A letter that is taken out must be out of the file as well.
+    if (this.#isClosed)
+      throw new TasksError("CLOSED", "deadLetters: expected an open client, got a closed one; do this before close()");
     this.#change("DELETE FROM letters WHERE key = ?", JSON.stringify(key));
   }
 
@@ -145,13 +160,24 @@ export class Journal implements LetterJournal {
     return this.#announcement;
   }
 
-  /** Commits what is left and lets go of the file. What changes later is not written: the next process finds it as it was. */
-  close(): void {
-    if (this.#isClosed) return;
+  /**
+   * Commits what is left and lets go of the file. What changes later is not written: the next process finds it as it was.
+   *
+   * @returns whether all was written.
+   */
+  close(): boolean {
+    if (this.#isClosed) return true;
+    if (this.#marked.size > 0 || this.#changes.length > 0) this.#commitSoon();
     this.#flush();
     this.#isClosed = true;
     this.#options.clock.clearTimeout(this.#retry);
-    this.#database.close();
+    closeJournalFile(this.#database);
+    return this.#marked.size === 0 && this.#changes.length === 0;
+  }
+
+  /** Whether {@link Journal.close} was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   #change(sql: string, ...values: (string | number)[]): void {
@@ -200,6 +226,7 @@ export class Journal implements LetterJournal {
   }
 
   #write(): void {
+    this.#assertInPlace();
     this.#database.exec("BEGIN");
     try {
       let last = 0;
@@ -216,6 +243,20 @@ export class Journal implements LetterJournal {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** What is written to a file that was removed is gone with the process, and another one may have made a new file meanwhile. */
+  #assertInPlace(): void {
+    const now = performance.now();
+    if (now < this.#lookAgainAt) return;
+    const { file } = this.#options;
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.#inode) {
+      throw new TasksError(
+        "INVALID_CONFIG",
+        `local queue ${file}: expected the file that was opened, got none or another one; start the process again, and remove the file only while it does not run`,
+      );
+    }
+    this.#lookAgainAt = now + LOOK_MS;
   }
 
   #store(message: Message): void {

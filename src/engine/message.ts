@@ -99,6 +99,11 @@ export class Message implements Receipt {
     this.#tell(outcome);
   }
 
+  /** Takes back that it was abandoned: from now on whoever asks for the end waits for it again. */
+  reclaim(): void {
+    this.#abandoned = undefined;
+  }
+
   #tell(outcome: Outcome): void {
     for (const resolve of this.#waiting ?? []) resolve(outcome);
     this.#waiting = undefined;

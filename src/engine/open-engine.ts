@@ -1,12 +1,13 @@
-import { resolve } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import type { BackendHost } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/dead-letter.ts";
-import { TasksError } from "../core/errors.ts";
+import { isTasksError, TasksError } from "../core/errors.ts";
 import { assertFaultOptions, assertNoFaults, disturbs, type FaultOptions } from "../core/fault-options.ts";
 import type { Logger } from "../core/logger.ts";
 import { OptionReader } from "../core/options.ts";
-import { Engine } from "./engine.ts";
+import { assertMaxInFlight, Engine } from "./engine.ts";
 import { RandomFaults } from "./faults.ts";
 import type { EngineHost } from "./host.ts";
 import { Journal } from "./journal.ts";
@@ -17,9 +18,9 @@ export interface LocalEngineOptions {
   /** Deliveries in flight at once, all routes together. Default 100. */
   readonly maxInFlight?: number;
   /**
-   * File in which the queue is kept, so that it outlives the process; relative to the folder that the process was started
-   * in. It is this process's alone: another one is refused while this one lives. Clients of this process that name the
-   * same file share one engine. Default: none, the queue is in memory.
+   * File in which the queue is kept, so that it outlives the process; relative to the working directory. It is this
+   * process's alone: another one is refused while this one lives. Clients of this process that name the same file share one
+   * engine, with the options of the first. Default: none, the queue is in memory.
    */
   readonly file?: string;
   /**
@@ -51,11 +52,15 @@ export interface OpenEngine {
 interface SharedEngine {
   readonly name: string;
   readonly clock: Clock;
+  readonly settings: string;
   readonly engine: Engine;
+  readonly logger: Logger;
+  /** Whether the last client has given it back; what is in flight may still end. */
+  isClosing: boolean;
 }
 
-/** On the global object, because a hot reload evaluates this module again as well. */
-const SHARED = Symbol.for("taskroute.engines");
+/** On the global object, because a hot reload evaluates this module again as well; the number changes with the classes. */
+const SHARED = Symbol.for("taskroute.engines.1");
 
 function sharedEngines(): Set<SharedEngine> {
   const holder = globalThis as { [SHARED]?: Set<SharedEngine> };
@@ -65,7 +70,7 @@ function sharedEngines(): Set<SharedEngine> {
 
 /**
  * Opens an engine, or attaches to the one that this process has already: by its file, else by a name under which a client
- * with any of the same routes has opened one.
+ * with any of the same routes has opened one. The options of the first client hold; others are logged.
  *
  * @param shared name to share an engine in memory under. Default: an engine of its own.
  * @throws TasksError `INVALID_OPTION`, `INVALID_CONFIG`, and as the file's opening does.
@@ -76,64 +81,117 @@ export function openEngine(
   options: LocalEngineOptions,
   shared?: string,
 ): OpenEngine {
-  const read = new OptionReader("local engine", options);
-  const file = read.text("file");
-  const synchronous = read.oneOf("synchronous", ["normal", "full"]);
-  const disturbance = options.faults ?? scope.config.faults;
-  assertFaultOptions(disturbance);
-  assertNoFaults(scope.config.production, disturbance);
-  const { clock, logger } = scope;
-  const path = file === undefined ? undefined : resolve(file);
-  const make = () => {
-    const failed = (error: unknown) =>
-      logger.error("the local queue could not be written; it is tried again", {
-        file: path,
-        error: describeError(error),
-      });
-    const journal = path === undefined ? undefined : new Journal({ file: path, synchronous, clock, failed });
-    const faults = disturbs(disturbance) ? randomFaults(disturbance, logger) : undefined;
-    return new Engine(host, { clock, maxInFlight: options.maxInFlight, journal, faults });
-  };
-  const engine = path === undefined && shared === undefined ? make() : sharedEngine(path, shared, clock, host, make);
-  let isClosed = false;
+  const file = readFile(options);
+  const faults = options.faults ?? scope.config.faults;
+  assertFaultOptions(faults);
+  assertNoFaults(scope.config.production, faults);
+  assertMaxInFlight(options.maxInFlight ?? 100);
+  const { file: _, ...others } = options;
+  const settings = { ...others, faults, ...(file === undefined ? {} : { file }) };
+  const entry =
+    file === undefined && shared === undefined
+      ? makeEngine(scope, host, settings, undefined)
+      : sharedEngine(scope, host, settings, file ?? `memory of ${shared}`);
+  const { engine } = entry;
   return {
     engine,
     close() {
-      isClosed = engine.detach(host);
-      if (isClosed) for (const each of sharedEngines()) if (each.engine === engine) sharedEngines().delete(each);
+      entry.isClosing = engine.detach(host) || entry.isClosing;
     },
     dispose() {
-      if (isClosed) engine.dispose(logger);
+      if (entry.isClosing) dispose(entry);
     },
   };
 }
 
-function sharedEngine(
-  file: string | undefined,
-  shared: string | undefined,
-  clock: Clock,
-  host: EngineHost,
-  make: () => Engine,
-): Engine {
-  const name = file ?? `memory of ${shared}`;
-  for (const each of sharedEngines()) {
-    if (each.name !== name) continue;
-    if (file === undefined && !(each.clock === clock && each.engine.hasRouteOf(host))) continue;
-    if (each.clock !== clock) {
+function readFile(options: LocalEngineOptions): string | undefined {
+  const read = new OptionReader("local engine", options);
+  read.oneOf("synchronous", ["normal", "full"]);
+  const file = read.text("file");
+  if (file === undefined) return undefined;
+  if (/^(:memory:|file:)/.test(file)) read.fail("file", "a path", "leave it out for a queue in memory");
+  return realPath(resolve(file));
+}
+
+/** A file by its one true name, so that two spellings of it are not taken for two files; it need not exist yet. */
+function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return join(realPath(dirname(path)), basename(path));
+}
+
+/** Lets go of an engine, with what was in flight when its time was over. */
+function dispose(entry: SharedEngine): void {
+  sharedEngines().delete(entry);
+  entry.engine.dispose(entry.logger);
+}
+
+function sharedEngine(scope: BackendHost, host: EngineHost, options: LocalEngineOptions, name: string): SharedEngine {
+  for (const entry of sharedEngines()) {
+    if (entry.name !== name || (options.file === undefined && !fits(entry, scope, host))) continue;
+    if (entry.isClosing) {
+      dispose(entry);
+      continue;
+    }
+    if (entry.clock !== scope.clock) {
       throw new TasksError(
         "INVALID_CONFIG",
         `local queue ${name}: expected one clock for all its clients in this process, got another; give this client a file of its own`,
       );
     }
-    each.engine.attach(host);
-    return each.engine;
+    if (entry.settings !== settingsOf(options)) {
+      const text = "the local queue is open already, with other options; they hold until the process ends";
+      scope.logger.warn(text, { open: entry.settings, wanted: settingsOf(options) });
+    }
+    entry.engine.attach(host);
+    return entry;
   }
-  const engine = make();
-  sharedEngines().add({ name, clock, engine });
-  return engine;
+  const entry = makeEngine(scope, host, options, name);
+  sharedEngines().add(entry);
+  return entry;
 }
 
-function randomFaults(options: FaultOptions, logger: Logger): RandomFaults {
+/** Whether a client takes part in an engine in memory: one that serves its routes, on its clock. */
+function fits({ clock, engine, isClosing }: SharedEngine, scope: BackendHost, host: EngineHost): boolean {
+  return !isClosing && clock === scope.clock && engine.hasRouteOf(host);
+}
+
+function settingsOf({ maxInFlight = 100, synchronous = "normal", faults = {} }: LocalEngineOptions): string {
+  return JSON.stringify({ maxInFlight, synchronous, faults });
+}
+
+function makeEngine(
+  { clock, logger }: BackendHost,
+  host: EngineHost,
+  options: LocalEngineOptions,
+  name = "in memory",
+): SharedEngine {
+  const { file, synchronous, maxInFlight } = options;
+  const faults = randomFaults(options.faults ?? {}, logger);
+  const failed = (error: unknown) =>
+    logger.error("the local queue could not be written; it is tried again", { file, error: describeError(error) });
+  let journal: Journal | undefined;
+  try {
+    journal = file === undefined ? undefined : new Journal({ file, synchronous, clock, failed });
+    const engine = new Engine(host, { clock, maxInFlight, journal, faults });
+    return { name, clock, settings: settingsOf(options), engine, logger, isClosing: false };
+  } catch (error) {
+    journal?.close();
+    throw file === undefined ? error : unreadable(file, error);
+  }
+}
+
+/** What it means that the content of a queue's file is not as this library writes it. */
+function unreadable(file: string, error: unknown): unknown {
+  if (isTasksError(error)) return error;
+  return new TasksError(
+    "INVALID_CONFIG",
+    `local queue ${file}: expected the content of a queue, got something else (${describeError(error)}); restore it, or move it away and start afresh`,
+    { cause: error },
+  );
+}
+
+function randomFaults(options: FaultOptions, logger: Logger): RandomFaults | undefined {
+  if (!disturbs(options)) return undefined;
   const faults = new RandomFaults(options);
   logger.warn("faults are injected into deliveries; repeat them with this seed", { ...options, seed: faults.seed });
   return faults;

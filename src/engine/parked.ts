@@ -1,9 +1,8 @@
 import type { OutgoingTask } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
-import { type DeadLetter, type DeadLetterBox, describeError } from "../core/dead-letter.ts";
+import type { DeadLetter, DeadLetterBox } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
-import type { Outcome } from "../core/outcome.ts";
 import { payloadOf } from "../core/payload.ts";
 import type { Message } from "./message.ts";
 
@@ -74,26 +73,42 @@ export class ParkedLetters implements DeadLetterBox {
 
   async redrive(taskId: string): Promise<boolean> {
     let redriven = false;
+    let stranger: DeadLetter | undefined;
     for (const letter of this.#of(taskId)) {
-      const route = this.#options.route(letter.path);
       // Another redrive, or a drop, may have taken it while the one before it was written down.
-      if (route === undefined || !this.#letters.has(keyOf(letter))) continue;
-      this.#forget(letter);
-      try {
-        await this.#options.publish(revived(letter, route, this.#options.clock.now()));
-      } catch (error) {
-        this.keep(letter);
-        throw error;
+      if (!this.#letters.has(keyOf(letter))) continue;
+      const route = this.#options.route(letter.path);
+      if (route === undefined) stranger = letter;
+      else {
+        await this.#redriveOne(letter, route);
+        redriven = true;
       }
-      redriven = true;
     }
+    if (stranger !== undefined && !redriven) throw unknownRoute(stranger);
     return redriven;
+  }
+
+  async #redriveOne(letter: DeadLetter, route: AnyRoute): Promise<void> {
+    const task = revived(letter, route, this.#options.clock.now());
+    this.#forget(letter);
+    try {
+      await this.#options.publish(task);
+    } catch (error) {
+      this.keep(letter);
+      throw error;
+    }
   }
 
   async drop(taskId: string): Promise<boolean> {
     const letters = this.#of(taskId);
     for (const letter of letters) this.#forget(letter);
-    await this.#options.journal?.committed();
+    try {
+      await this.#options.journal?.committed();
+    } catch (error) {
+      // Its message may have been parked once more meanwhile.
+      for (const letter of letters) if (!this.#letters.has(keyOf(letter))) this.keep(letter);
+      throw error;
+    }
     return letters.length > 0;
   }
 }
@@ -103,8 +118,20 @@ function keyOf({ path, taskId, messageId }: DeadLetter): string {
   return [path, taskId, messageId].join("\n");
 }
 
+function unknownRoute({ path, taskId }: DeadLetter): TasksError {
+  return new TasksError(
+    "UNKNOWN_ROUTE",
+    `redrive: expected the route of dead letter "${taskId}" in the list, got "${path}", which is not; add it to routes, or drop the letter`,
+  );
+}
+
 /** A letter's task as it is enqueued again: the same id and payload, no attempt used. */
 function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask {
+  if (letter.unreadable !== undefined)
+    throw new TasksError(
+      "INVALID_PAYLOAD",
+      `redrive: expected dead letter "${letter.taskId}" to hold a JSON object as its payload, got a damaged text; enqueue the task anew and drop the letter`,
+    );
   return {
     id: letter.taskId,
     route,
@@ -114,33 +141,5 @@ function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask
     dedupe: undefined,
     priority: undefined,
     carriedAttempts: 0,
-  };
-}
-
-/** What a delivery comes to whose answer never came. */
-export function lostAnswer({ task: { route } }: Message): Outcome {
-  const error = new TasksError(
-    "TIMEOUT",
-    `delivery of "${route.path}": expected an acknowledgement within ${route.settings.ackDeadline} s, got none; see whether the task ends its process`,
-  );
-  return { type: "failed", error, retryAfter: undefined };
-}
-
-/** What a dead-letter policy does: the letter of a message that nobody could take, after its last `outcome`. */
-export function undeliverable(message: Message, outcome: Outcome, parkedAt: number): DeadLetter {
-  const { task, messageId } = message;
-  const error = "error" in outcome ? outcome.error : undefined;
-  return {
-    taskId: task.id,
-    path: task.route.path,
-    taskName: task.route.name,
-    args: [],
-    kwargs: JSON.parse(task.payloadJson) as Record<string, unknown>,
-    enqueuedAt: message.scheduledFor === undefined ? new Date(task.enqueuedAt).toISOString() : undefined,
-    messageId,
-    reason: "undeliverable",
-    error: error === undefined ? outcome.type : describeError(error),
-    attempts: message.failures,
-    parkedAt,
   };
 }

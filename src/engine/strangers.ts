@@ -1,4 +1,3 @@
-import type { Logger } from "../core/logger.ts";
 import type { Journal } from "./journal.ts";
 import type { Lane } from "./lane.ts";
 import type { Message } from "./message.ts";
@@ -24,12 +23,8 @@ export class Strangers {
     for (const stored of kept) yield revivedMessage(stored, lane);
   }
 
-  /** Says how many messages are of routes that nobody runs. They stay in the file. */
-  report(logger: Logger): void {
-    if (this.#byPath.size === 0) return;
-    const waiting = [...this.#byPath].map(([path, kept]) => `${path} (${kept.length})`);
-    logger.warn("the local queue keeps tasks of routes that are not in the list; they wait for their route", {
-      waiting,
-    });
+  /** How many there are of each path. */
+  counts(): Map<string, number> {
+    return new Map([...this.#byPath].map(([path, kept]) => [path, kept.length]));
   }
 }

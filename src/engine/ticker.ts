@@ -1,9 +1,10 @@
-import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "../core/clock.ts";
+import type { Clock, TimerHandle } from "../core/clock.ts";
 import { describeError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Schedule } from "../core/schedule.ts";
 import { scheduleOf } from "../core/tick.ts";
+import { longestWait } from "./alarm.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineHost } from "./host.ts";
 
@@ -55,7 +56,7 @@ export class Ticker {
     const { clock, engine, host } = this.#options;
     const due = () => {
       const now = clock.now();
-      // Timers are capped at 24.8 days, and may run a little ahead of the wall clock.
+      // One timer does not wait for all of it, and may run a little ahead of the wall clock.
       if (now < tick.getTime()) return this.#wait(route, schedule, tick);
       if (!engine.serves(host)) return this.close();
       const following = schedule.next(tick);
@@ -63,10 +64,8 @@ export class Ticker {
       engine.publishTick(route, latest);
       this.#wait(route, schedule, latest === tick ? following : schedule.next(latest));
     };
-    this.#timers.set(
-      route,
-      clock.setTimeout(due, Math.min(tick.getTime() - clock.now(), LONGEST_TIMEOUT), { keepAlive: false }),
-    );
+    const wait = Math.min(tick.getTime() - clock.now(), longestWait(clock));
+    this.#timers.set(route, clock.setTimeout(due, wait, { keepAlive: false }));
   }
 
   /** Stops every schedule. */

@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { local } from "../../src/backends/local.ts";
@@ -121,5 +122,28 @@ describe("a local queue whose file cannot be written", () => {
     await tasks.close();
     emptyDisk();
     expect(clock.waiting).toBe(0);
+  });
+
+  it("says, when it is closed all the same, that not all was written", async () => {
+    const { tasks, task, clock, lines } = open(queueFile());
+    await tasks.enqueue(task, {}, { delay: 10 });
+    const emptyDisk = fillDisk();
+    await clock.advance(10_000);
+    await tasks.close();
+    emptyDisk();
+    expect(lines.at(-1)).toMatchObject({ level: "error", message: expect.stringContaining("could not be written") });
+    expect(lines.map(({ message }) => message).join()).toContain("the next process repeats what they were");
+  });
+
+  it("notices that its file was removed, and takes no task that would be gone with the process", async () => {
+    const file = queueFile();
+    const { tasks, task } = open(file);
+    await tasks.enqueue(task, {}, { delay: 10 });
+    rmSync(file);
+    const now = performance.now();
+    vi.spyOn(performance, "now").mockReturnValue(now + 1000);
+    await expect(tasks.enqueue(task)).rejects.toThrow("expected the file that was opened, got none or another one");
+    writeFileSync(file, "");
+    await expect(tasks.enqueue(task)).rejects.toThrow("start the process again");
   });
 });

@@ -1,4 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync, symlinkSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { local } from "../../src/backends/local.ts";
 import { Discard, isTasksError, type TasksErrorCode } from "../../src/core/errors.ts";
@@ -6,6 +8,7 @@ import { TaskRoute } from "../../src/core/route.ts";
 import type { TaskContractOptions } from "../../src/core/route-options.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
+import { openJournalFile } from "../../src/engine/journal-file.ts";
 import { killedNow, queueFile } from "../support/queue-file.ts";
 import { closeScenes, createScene } from "./scene.ts";
 
@@ -296,6 +299,44 @@ function ticking(path: string, options: { schedule: string }, body: () => unknow
   return { route, ticks };
 }
 
+describe("what a file does not keep", () => {
+  it("is a result: whoever meets the key of a task that ended in an earlier process is told so", async () => {
+    const file = queueFile();
+    const first = open(file, [recorded("x.task").route]);
+    const run = await first.tasks.enqueue(recorded("x.task").route, {}, { dedupeKey: "once" });
+    await run.outcome();
+    const second = open(killedNow(file), [recorded("x.task").route]);
+    const again = await second.tasks.enqueue(recorded("x.task").route, {}, { dedupeKey: "once" });
+    expect(again).toMatchObject({ id: run.id, deduplicated: true });
+    await expectRefusal(() => again.outcome(), "UNSUPPORTED", /ended in an earlier one, whose result was not kept/);
+  });
+
+  it("is the time of a clock that was ahead: schedules go on from now", async () => {
+    const file = queueFile();
+    const hourly = () => ticking("x.hourly", { schedule: "0 * * * *" });
+    const ahead = open(file, [hourly().route], new VirtualClock(new Date("2030-01-01T00:10:00Z")));
+    await ahead.tasks.start();
+    await ahead.clock.advance(3_600_000);
+    await ahead.tasks.close();
+    const right = hourly();
+    const second = open(file, [right.route], new VirtualClock(new Date("2026-01-01T00:10:00Z")));
+    await second.tasks.start();
+    await second.clock.advance(3_600_000);
+    expect(right.ticks).toEqual(["01:00"]);
+  });
+
+  it("is room that nothing needs any more", async () => {
+    const file = queueFile();
+    const before = recorded("x.task");
+    const first = open(file, [before.route]);
+    const items = Array.from({ length: 5000 }, () => ({ payload: { text: "x".repeat(2000) } }));
+    const { accepted } = await first.tasks.enqueueMany(before.route, items);
+    await Promise.all(accepted.map((run) => run.outcome()));
+    await first.tasks.close();
+    expect(statSync(file).size).toBeLessThan(100_000);
+  });
+});
+
 describe("clients of one process on one file", () => {
   it("share an engine, each for its own routes", async () => {
     const file = queueFile();
@@ -326,6 +367,83 @@ describe("clients of one process on one file", () => {
     expect([old.runs.length, renewed.runs.length]).toEqual([0, 1]);
   });
 
+  it("take over nothing from a later evaluation of the same routes, whichever is used first", async () => {
+    const file = queueFile();
+    const clock = new VirtualClock();
+    const [old, renewed] = [recorded("x.a"), recorded("x.a")];
+    const first = open(file, [old.route], clock);
+    const second = open(file, [renewed.route], clock);
+    await second.tasks.start();
+    expect(await first.tasks.deadLetters.list()).toEqual([]);
+    await first.tasks.enqueue(old.route);
+    await first.tasks.close();
+    await clock.advance(0);
+    expect([old.runs.length, renewed.runs.length]).toEqual([0, 1]);
+  });
+
+  it("leave what a later evaluation no longer lists waiting, and say so", async () => {
+    const file = queueFile();
+    const clock = new VirtualClock();
+    const [kept, removed] = [recorded("x.kept"), recorded("x.removed")];
+    const first = open(file, [kept.route, removed.route], clock);
+    await first.tasks.enqueue(removed.route, {}, { delay: 10 });
+    const second = open(file, [recorded("x.kept").route], clock);
+    await second.tasks.start();
+    await clock.advance(60_000);
+    expect(removed.runs).toEqual([]);
+    expect(second.lines).toMatchObject([
+      { level: "warn", fields: { left: ["x.removed"] } },
+      { level: "warn", fields: { waiting: ["x.removed (1)"] } },
+    ]);
+    await open(file, [removed.route], clock).tasks.start();
+    await clock.advance(0);
+    expect(removed.runs).toHaveLength(1);
+  });
+
+  it("may spell its name in different ways", async () => {
+    const file = queueFile();
+    const link = `${file}-link`;
+    symlinkSync(dirname(file), link);
+    const clock = new VirtualClock();
+    const [a, b] = [recorded("x.a"), recorded("x.b")];
+    const first = open(file, [a.route], clock);
+    await first.tasks.start();
+    const second = open(join(link, basename(file)), [b.route], clock);
+    await second.tasks.enqueue(b.route);
+    await clock.advance(0);
+    expect(b.runs).toHaveLength(1);
+  });
+
+  it("follow each other at once: a new one need not wait until the old one has closed", async () => {
+    const file = queueFile();
+    const clock = new VirtualClock();
+    const old = recorded("x.a");
+    const first = open(file, [old.route], clock);
+    await first.tasks.enqueue(old.route, {}, { delay: 10 });
+    for (let turns = 0; turns < 12; turns++) {
+      const closing = open(file, [old.route], clock);
+      await closing.tasks.start();
+      const closed = closing.tasks.close();
+      for (let each = 0; each < turns; each++) await Promise.resolve();
+      await open(file, [old.route], clock).tasks.start();
+      await closed;
+    }
+    await clock.advance(10_000);
+    expect(old.runs).toHaveLength(1);
+  });
+
+  it("are told when their options are not those of the first, and refused when these are wrong", async () => {
+    const file = queueFile();
+    const clock = new VirtualClock();
+    await open(file, [recorded("x.a").route], clock).tasks.start();
+    const scene = createScene({ backend: local({ file, maxInFlight: 1, synchronous: "full" }) }, clock);
+    await scene.adopt(createTasks({ ...scene.options, routes: [recorded("x.b").route] })).start();
+    expect(scene.lines).toMatchObject([{ level: "warn", fields: { wanted: expect.stringContaining('"full"') } }]);
+    const wrong = createScene({ backend: local({ file, maxInFlight: 0 }) }, clock);
+    const tasks = createTasks({ ...wrong.options, routes: [recorded("x.c").route] });
+    await expectRefusal(async () => tasks.start(), "INVALID_OPTION", /expected maxInFlight/);
+  });
+
   it("give the file back when the last of them is closed", async () => {
     const file = queueFile();
     const clock = new VirtualClock();
@@ -344,5 +462,33 @@ describe("clients of one process on one file", () => {
     await open(file, [recorded("x.a").route]).tasks.start();
     const { tasks } = open(file, [recorded("x.b").route]);
     await expectRefusal(async () => tasks.start(), "INVALID_CONFIG", /expected one clock for all its clients/);
+  });
+});
+
+describe("a file that cannot be opened after all", () => {
+  it("is let go of", async () => {
+    const file = queueFile();
+    await open(file, [recorded("x.a").route]).tasks.close();
+    openJournalFile(file, "normal").close();
+    const database = new DatabaseSync(file);
+    database.exec("INSERT INTO letters VALUES ('key', 'not JSON')");
+    database.close();
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const { tasks } = open(file, [recorded("x.a").route]);
+      await expectRefusal(async () => tasks.start(), "INVALID_CONFIG", /expected the content of a queue/);
+    }
+  });
+
+  it.each([":memory:", "file:queue.db?mode=memory", ""])("is refused as no path: %j", async (file) => {
+    const { tasks } = open(file, [recorded("x.a").route]);
+    await expectRefusal(async () => tasks.start(), "INVALID_OPTION", /expected file to be/);
+  });
+
+  it("is not opened by a client that is closed", async () => {
+    const file = queueFile();
+    const { tasks } = open(file, [recorded("x.a").route]);
+    await tasks.close();
+    await expectRefusal(async () => tasks.start(), "CLOSED", /expected an open one/);
+    expect(existsSync(file)).toBe(false);
   });
 });

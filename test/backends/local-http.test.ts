@@ -4,6 +4,7 @@ import { Busy, RetryAfter } from "../../src/core/errors.ts";
 import { TaskRoute } from "../../src/core/route.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { createIdentity } from "../../src/engine/identity.ts";
+import { queueFile } from "../support/queue-file.ts";
 import { refusalOf } from "../support/refusal.ts";
 import { bodiesOf } from "./endpoint.ts";
 import { atOnce, createPushedScene } from "./pushed-scene.ts";
@@ -67,6 +68,18 @@ describe("a push of the local-http backend", () => {
     expect(statuses).toEqual([403, 403, 200]);
     expect(recorder.started).toHaveLength(2);
     expect(lines.filter(({ message }) => message === "a push was not let in")).toHaveLength(2);
+  });
+
+  it("is let in by the handler of an earlier client, which a hot reload has left mounted", async () => {
+    const { options, adopt, endpoint, recorder } = await createPushedScene({ file: queueFile() });
+    const task = new TaskRoute({ path: "x.task", run: () => {} });
+    const mounted = adopt(createTasks({ ...options, routes: [task] }));
+    await mounted.start();
+    const renewed = createTasks({ ...options, routes: [task] });
+    const { id } = await renewed.enqueue(task);
+    expect(await recorder.outcomes(1, "done")).toMatchObject([{ taskId: id }]);
+    await renewed.close();
+    expect(endpoint.received).toHaveLength(1);
   });
 
   it("carries attempts that count beside deliveries that do not", async () => {

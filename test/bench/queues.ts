@@ -65,7 +65,7 @@ export function engineQueue(): Queue {
     return done;
   };
   const engine = new Engine(
-    { routes: [route], logger: silentLogger, deliver, skipped: () => {} },
+    { generation: 1, routes: [route], logger: silentLogger, deliver, skipped: () => {} },
     { clock: systemClock },
   );
   const settings = { runAt: undefined, dedupe: undefined, priority: undefined, carriedAttempts: 0 };

@@ -16,6 +16,9 @@ function copy(name: string, fields: object = {}): Error {
   return Object.assign(new Error("from elsewhere"), { name, ...fields });
 }
 
+/** Nothing that somebody could come back after. */
+const unfit = ["5", -1, Number.NaN, Number.POSITIVE_INFINITY];
+
 describe("an error is told by its name, so that copies of the package understand each other", () => {
   const guards: readonly [
     name: string,
@@ -34,9 +37,14 @@ describe("an error is told by its name, so that copies of the package understand
       "RetryAfter",
       isRetryAfter,
       [new RetryAfter(5), copy("RetryAfter", { seconds: 5 })],
-      [copy("RetryAfter"), copy("RetryAfter", { seconds: "5" })],
+      [copy("RetryAfter"), ...unfit.map((seconds) => copy("RetryAfter", { seconds }))],
     ],
-    ["Busy", isBusy, [new Busy(), copy("Busy", { retryAfter: 5 })], [copy("Busy"), copy("Busy", { retryAfter: "5" })]],
+    [
+      "Busy",
+      isBusy,
+      [new Busy(), copy("Busy", { retryAfter: 5 })],
+      [copy("Busy"), ...unfit.map((retryAfter) => copy("Busy", { retryAfter }))],
+    ],
   ];
 
   it.each(guards)("%s", (_name, guard, yes, no) => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LONGEST_TIMEOUT, type TimerHandle } from "../../src/core/clock.ts";
+import { type Clock, LONGEST_TIMEOUT, type TimerHandle } from "../../src/core/clock.ts";
 import { Alarm } from "../../src/engine/alarm.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 
@@ -17,6 +17,30 @@ class PlatformClock extends VirtualClock {
 class HastyClock extends VirtualClock {
   override setTimeout(callback: () => void, ms: number): TimerHandle {
     return super.setTimeout(callback, ms > 1 ? ms - 1 : ms);
+  }
+}
+
+/** Time of a machine whose timers stand still while it sleeps. */
+class SleepyClock implements Clock {
+  /** The time that its timers know of. */
+  readonly awake: VirtualClock;
+  /** Milliseconds. */
+  slept = 0;
+
+  constructor(start: Date) {
+    this.awake = new VirtualClock(start);
+  }
+
+  now(): number {
+    return this.awake.now() + this.slept;
+  }
+
+  setTimeout(callback: () => void, ms: number): TimerHandle {
+    return this.awake.setTimeout(callback, ms);
+  }
+
+  clearTimeout(handle: TimerHandle | undefined): void {
+    this.awake.clearTimeout(handle);
   }
 }
 
@@ -61,6 +85,27 @@ describe("an alarm", () => {
     await clock.advance(1);
     expect(rung).toEqual([100 * DAY]);
     expect(clock.pending).toBe(0);
+  });
+
+  it("rings within a minute of its moment after the machine slept, or its clock was set", async () => {
+    const clock = new SleepyClock(new Date(0));
+    const rung: number[] = [];
+    const alarm = new Alarm<string>(clock, () => rung.push(clock.now()));
+    alarm.set(DAY, "slept through");
+    alarm.set(3 * DAY, "awaited");
+    await clock.awake.advance(90_000);
+    clock.slept = 2 * DAY;
+    await clock.awake.advance(60_000);
+    expect(rung).toEqual([2 * DAY + 120_000]);
+    await clock.awake.advance(DAY);
+    expect(rung.slice(1)).toEqual([3 * DAY]);
+    expect(clock.awake.pending).toBe(0);
+  });
+
+  it("wakes once for one moment on virtual time, however far off", async () => {
+    const clock = new VirtualClock(new Date(0));
+    new Alarm<string>(clock, () => {}).set(20 * DAY, "thing");
+    expect(clock.nextTimer).toBe(20 * DAY);
   });
 
   it("never rings early, though a timer does", async () => {

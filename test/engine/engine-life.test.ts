@@ -5,7 +5,7 @@ import { VirtualClock } from "../../src/engine/clock.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Message } from "../../src/engine/message.ts";
 import { recordLog } from "../support/log.ts";
-import { type Arrival, done, failed, rejected, route, ScriptedEngine } from "./scripted.ts";
+import { type Arrival, done, failed, hostOf, rejected, route, ScriptedEngine } from "./scripted.ts";
 
 const DAY = 86_400;
 const task = route("x.task");
@@ -49,6 +49,7 @@ describe("an engine at work", () => {
     const taken: string[] = [];
     const renewed = route("x.task", { minRetryDelay: 1 });
     run.engine.attach({
+      generation: 2,
       routes: [renewed],
       logger: recordLog().logger,
       skipped: () => {},
@@ -80,7 +81,7 @@ describe("an engine at work", () => {
   });
 
   it.each([0, -1, 1.5, Number.NaN])("is refused with %d deliveries at once", (maxInFlight) => {
-    const host = { routes: [], logger: recordLog().logger, deliver: async () => done, skipped: () => {} };
+    const host = hostOf();
     let refusal: unknown;
     try {
       new Engine(host, { clock: new VirtualClock(), maxInFlight });

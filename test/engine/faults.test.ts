@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { local } from "../../src/backends/local.ts";
 import { localHttp } from "../../src/backends/local-http.ts";
@@ -9,10 +10,13 @@ import type { Fault, Mishap } from "../../src/engine/fault.ts";
 import { RandomFaults } from "../../src/engine/faults.ts";
 import { Message } from "../../src/engine/message.ts";
 import { recordLog } from "../support/log.ts";
+import { queueFile } from "../support/queue-file.ts";
 import { refusalOf } from "../support/refusal.ts";
-import { done, laneOf, route, ScriptedEngine } from "./scripted.ts";
+import { done, hostOf, laneOf, route, ScriptedEngine } from "./scripted.ts";
 
 const task = route("x.task", { ackDeadline: 60, minRetryDelay: 10, maxRetryDelay: 10 });
+
+const noop = new TaskRoute({ path: "x.noop", run: () => {} });
 
 /** An engine whose first delivery is disturbed, and nothing after it. */
 function disturbedOnce(first: Fault): ScriptedEngine {
@@ -47,6 +51,57 @@ describe("a delivery that is disturbed", () => {
     expect(run.times).toEqual([2.5]);
   });
 
+  it("by latency goes to whoever runs its route by then", async () => {
+    const run = disturbedOnce({ mishap: undefined, latency: 2 });
+    const taken: string[] = [];
+    run.publish(task, { id: "late" });
+    await run.pass(1);
+    run.engine.attach({
+      ...hostOf(task),
+      generation: 2,
+      deliver: async ({ id }) => {
+        taken.push(id);
+        return done;
+      },
+    });
+    await run.pass(60);
+    expect([run.arrivals, taken]).toEqual([[], ["late"]]);
+  });
+
+  it("by latency is not delivered when the engine is closed meanwhile, and leaves no timer", async () => {
+    const run = disturbedOnce({ mishap: "drop", latency: 3600 });
+    const receipt = run.publish(task) as Message;
+    await run.pass(1);
+    run.engine.close();
+    expect(run.clock.waiting).toBe(0);
+    expect(await receipt.outcome()).toMatchObject({ type: "busy", reason: "draining" });
+    expect([receipt.isInFlight, receipt.delivery, run.engine.unfinished, run.engine.inFlight]).toEqual([
+      false,
+      1,
+      1,
+      0,
+    ]);
+    await run.pass(86_400);
+    expect(run.arrivals).toEqual([]);
+  });
+
+  it("by latency is back in its file, undelivered, when the client is closed meanwhile", async () => {
+    const file = queueFile();
+    const clock = new VirtualClock();
+    const { logger } = recordLog();
+    const client = (latencySeconds: number) =>
+      createTasks({ routes: [noop], backend: local({ file, faults: { latencySeconds } }), clock, logger, env: {} });
+    const late = client(3600);
+    await late.enqueue(noop, {}, { id: "late" });
+    await clock.advance(1000);
+    await late.close();
+    expect(clock.waiting).toBe(0);
+    const database = new DatabaseSync(file);
+    const kept = database.prepare("SELECT task_id, in_flight, lost FROM messages").all();
+    database.close();
+    expect(kept.map((row) => ({ ...row }))).toEqual([{ task_id: "late", in_flight: 0, lost: 0 }]);
+  });
+
   it("by reorder goes behind the others", async () => {
     const run = disturbedOnce({ mishap: "reorder", latency: 0 });
     for (const id of ["first", "second", "third"]) run.publish(task, { id });
@@ -61,11 +116,17 @@ describe("a delivery that is disturbed", () => {
     expect(run.lines).toMatchObject([{ level: "info", fields: { taskId: "hit", fault: "drop", latency: 1 } }]);
   });
 
-  it.each<Mishap>(["failure", "drop", "crash"])("by %s without end is parked in the end", async (mishap) => {
+  it.each<[mishap: Mishap, error: string]>([
+    ["failure", "InjectedFailure: a failure was injected before the task was run"],
+    ["drop", "expected an acknowledgement within 60 s, got none"],
+    ["crash", "got the end of the process 50 times while it ran"],
+  ])("by %s without end is parked in the end", async (mishap, error) => {
     const run = new ScriptedEngine([task], () => done, { faults: { next: () => ({ mishap, latency: 0 }) } });
     run.publish(task, { id: "unlucky" });
     await run.pass(86_400);
-    expect(await run.engine.deadLetters.list()).toMatchObject([{ taskId: "unlucky", reason: "undeliverable" }]);
+    expect(await run.engine.deadLetters.list()).toMatchObject([
+      { taskId: "unlucky", reason: "undeliverable", error: expect.stringContaining(error) },
+    ]);
     expect(run.engine.unfinished).toBe(0);
     expect(run.arrivals).toHaveLength(mishap === "failure" ? 0 : 50);
   });
@@ -136,7 +197,6 @@ describe("faults by chance", () => {
 });
 
 describe("a local backend with faults", () => {
-  const noop = new TaskRoute({ path: "x.noop", run: () => {} });
   const settings = { clock: new VirtualClock(), logger: recordLog().logger };
 
   it.each([

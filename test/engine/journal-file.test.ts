@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,8 @@ describe("a file that is no sound queue", () => {
   it.each<[what: string, make: () => string, text: string]>([
     ["text", () => bytes("not a database at all"), "expected a queue of taskroute, got another kind of file"],
     ["one byte", () => bytes("x"), "expected a queue of taskroute, got another kind of file"],
-    ["a header alone", () => bytes("SQLite format 3\0"), "expected a sound file, got a damaged one"],
+    ["a header alone", () => bytes("SQLite format 3\0"), "expected a queue of taskroute, got another kind of file"],
+    ["a long text", () => bytes("not a database\n".repeat(1000)), "expected a queue of taskroute, got another kind"],
     [
       "another program's database",
       () => foreign("PRAGMA application_id = 1234; CREATE TABLE t(a)"),
@@ -144,18 +145,68 @@ describe("a file that another process holds", () => {
     setInterval(() => {}, 1000);`;
   const source = new URL("../../src/engine/journal-file.ts", import.meta.url).href;
 
+  const tryToOpen = `
+    const { openJournalFile } = await import(process.argv[1]);
+    try { openJournalFile(process.argv[2], "normal"); process.stdout.write("opened"); }
+    catch (error) { process.stdout.write(error.code + (error.message.includes("another process") ? " held" : "")); }`;
+  const opened = (file: string) =>
+    execFileSync(process.execPath, ["--input-type=module", "-e", tryToOpen, source, file], { encoding: "utf8" });
+
+  it("stays refused to others, whatever this process tries with it besides", () => {
+    const file = filled();
+    const database = openJournalFile(file, "normal");
+    refusalOf(() => openJournalFile(file, "normal"), "INVALID_CONFIG");
+    refusalOf(() => openJournalFile(file, "full"), "INVALID_CONFIG");
+    expect(opened(file)).toBe("INVALID_CONFIG held");
+    database.close();
+    expect(opened(file)).toBe("opened");
+  });
+
   it("is refused while that one lives, and taken over once it was killed", async () => {
     const file = filled();
     const child = spawn(process.execPath, ["--input-type=module", "-e", holder, source, file]);
     await once(child.stdout, "data");
     const message = refusalOf(() => openJournalFile(file, "normal"), "INVALID_CONFIG");
     expect(message).toBe(
-      `local queue ${file}: expected to be its only user, got a file that another process holds; stop that one, or give this one a file of its own with TASKS_LOCAL_FILE`,
+      `local queue ${file}: expected to be its only user, got a file that another process, or another thread of this one, holds; stop that one, or give this one a file of its own with TASKS_LOCAL_FILE`,
     );
     child.kill("SIGKILL");
     await once(child, "exit");
     const database = openJournalFile(file, "normal");
     expect(database.prepare("SELECT count(*) AS count FROM messages").get()).toEqual({ count: 100 });
     database.close();
+  });
+});
+
+describe("a file whose process was killed in the middle of a write that it had begun", () => {
+  const writer = `
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+    const database = new DatabaseSync(process.argv[1]);
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; CREATE TABLE extra(a)");
+    const insert = database.prepare("INSERT INTO extra VALUES (?)");
+    for (let row = 0; row < 500; row++) insert.run("x".repeat(2000));
+    process.kill(process.pid, "SIGKILL");`;
+  const kill = (file: string) => {
+    const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", writer, file]);
+    expect(signal).toBe("SIGKILL");
+    expect(statSync(`${file}-journal`).size).toBeGreaterThan(0);
+  };
+
+  it("is taken up as it was before", () => {
+    const file = filled();
+    kill(file);
+    const database = openJournalFile(file, "normal");
+    expect(database.prepare("SELECT count(*) AS count FROM messages").get()).toEqual({ count: 100 });
+    expect(database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'extra'").get()).toBeUndefined();
+    database.close();
+  });
+
+  it("is left to its own program if it is not ours", () => {
+    const file = foreign("PRAGMA application_id = 1234; CREATE TABLE t(a)");
+    kill(file);
+    const before = readFileSync(file);
+    const message = refusalOf(() => openJournalFile(file, "normal"), "INVALID_CONFIG");
+    expect(message).toContain("got the unfinished database of another program");
+    expect(readFileSync(file).equals(before)).toBe(true);
   });
 });

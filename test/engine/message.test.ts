@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Message } from "../../src/engine/message.ts";
-import { done, failed, laneOf, route } from "./scripted.ts";
+import { busy, done, failed, laneOf, route } from "./scripted.ts";
 
 function message(carriedAttempts = 0): Message {
   const task = {
@@ -43,6 +43,17 @@ describe("the outcome of a message", () => {
     const before = [asked.outcome(), asked.outcome()];
     asked.finish(done);
     expect(await Promise.all([...before, asked.outcome()])).toEqual([done, done, done]);
+  });
+
+  it("is waited for again, by whoever asks after it was abandoned and reclaimed", async () => {
+    const asked = message();
+    const before = asked.outcome();
+    asked.abandon(busy(0));
+    expect([await before, await asked.outcome()]).toEqual([busy(0), busy(0)]);
+    asked.reclaim();
+    const after = asked.outcome();
+    asked.finish(done);
+    expect(await after).toBe(done);
   });
 
   it("is that of the end, whatever it was", async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { OutgoingTask } from "../../src/core/backend.ts";
 import type { DeadLetter } from "../../src/core/dead-letter.ts";
-import { isTasksError } from "../../src/core/errors.ts";
+import { isTasksError, type TasksErrorCode } from "../../src/core/errors.ts";
+import type { Outcome } from "../../src/core/outcome.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 import { Message } from "../../src/engine/message.ts";
-import { ParkedLetters, undeliverable } from "../../src/engine/parked.ts";
+import { type LetterJournal, ParkedLetters } from "../../src/engine/parked.ts";
+import { endedProcess, lostAnswer, undeliverable } from "../../src/engine/undeliverable.ts";
 import { busy, failed, laneOf, rejected, route } from "./scripted.ts";
 
 const charge = route("billing.charge", { args: ["customer", "amount"] });
@@ -92,15 +94,42 @@ describe("redriving a dead letter", () => {
     expect(published).toHaveLength(1);
   });
 
-  it.each([
-    ["there is no such letter", "task-2", letter()],
-    ["its route is listed no more", "task-1", letter({ path: "billing.refund" })],
-  ])("does nothing when %s", async (_, taskId, only) => {
+  it("does nothing when there is no such letter", async () => {
+    const published: OutgoingTask[] = [];
+    const box = parked((task) => published.push(task));
+    expect(await box.redrive("task-2")).toBe(false);
+    expect(published).toEqual([]);
+    expect(await box.list()).toEqual([letter()]);
+  });
+
+  it.each<[why: string, only: DeadLetter, code: TasksErrorCode, text: string]>([
+    [
+      "its route is not in the list",
+      letter({ path: "billing.refund" }),
+      "UNKNOWN_ROUTE",
+      'redrive: expected the route of dead letter "task-1" in the list, got "billing.refund", which is not; add it to routes, or drop the letter',
+    ],
+    [
+      "its payload cannot be read",
+      letter({ kwargs: {}, unreadable: '{"custom' }),
+      "INVALID_PAYLOAD",
+      'redrive: expected dead letter "task-1" to hold a JSON object as its payload, got a damaged text; enqueue the task anew and drop the letter',
+    ],
+  ])("is refused, and keeps the letter, when %s", async (_, only, code, text) => {
     const published: OutgoingTask[] = [];
     const box = parked((task) => published.push(task), [only]);
-    expect(await box.redrive(taskId)).toBe(false);
+    await expect(box.redrive("task-1")).rejects.toMatchObject({ code, message: text });
     expect(published).toEqual([]);
     expect(await box.list()).toEqual([only]);
+  });
+
+  it("enqueues what it can of an id that other routes use as well", async () => {
+    const published: OutgoingTask[] = [];
+    const stranger = letter({ path: "billing.refund" });
+    const box = parked((task) => published.push(task), [stranger, letter()]);
+    expect(await box.redrive("task-1")).toBe(true);
+    expect(published.map((task) => task.route)).toEqual([charge]);
+    expect(await box.list()).toEqual([stranger]);
   });
 });
 
@@ -119,6 +148,33 @@ describe("dead letters", () => {
     expect(await box.drop("task-1")).toBe(true);
     expect(await box.drop("task-1")).toBe(false);
     expect(await box.list()).toEqual([]);
+  });
+});
+
+describe("dropping dead letters that cannot be written down as dropped", () => {
+  it("is refused, and keeps them, on paper as well", async () => {
+    const kept = new Map<string, DeadLetter>();
+    const refusal = new Error("database or disk is full");
+    let isFull = false;
+    const journal: LetterJournal = {
+      park: (key, each) => void kept.set(key, each),
+      unpark: (key) => void kept.delete(key),
+      committed: () => (isFull ? Promise.reject(refusal) : Promise.resolve()),
+    };
+    const box = new ParkedLetters({ clock: new VirtualClock(), route: () => charge, publish: () => {}, journal });
+    const letters = [letter({ messageId: "1" }), letter({ messageId: "2", parkedAt: 1 })];
+    for (const each of letters) await box.park(each);
+    isFull = true;
+    const dropped = box.drop("task-1");
+    // Parked once more while it is being dropped, after a lost acknowledgement.
+    const later = letter({ messageId: "2", parkedAt: 9 });
+    box.keep(later);
+    await expect(dropped).rejects.toBe(refusal);
+    expect(await box.list()).toEqual([letters[0], later]);
+    expect([...kept.values()]).toEqual(expect.arrayContaining([letters[0], later]));
+    isFull = false;
+    expect(await box.drop("task-1")).toBe(true);
+    expect([await box.list(), kept.size]).toEqual([[], 0]);
   });
 });
 
@@ -157,6 +213,25 @@ describe("the letter of a message that nobody could take", () => {
     [busy(1), "busy"],
   ])("names the outcome where there is no error", (outcome, error) => {
     expect(undeliverable(new Message(task, laneOf(charge), 7, 0), outcome, 0).error).toBe(error);
+  });
+
+  it.each(["", "{", "null", "5", "[1]"])("keeps %j, which is no payload, as it is", (payloadJson) => {
+    const message = new Message({ ...task, payloadJson }, laneOf(charge), 7, 0);
+    expect(undeliverable(message, failed(), 0)).toMatchObject({
+      kwargs: {},
+      unreadable: payloadJson,
+      error: expect.stringContaining("expected a JSON object, got a damaged text"),
+    });
+  });
+
+  it.each<[what: string, outcome: (message: Message) => Outcome, lost: number, text: string]>([
+    ["once", endedProcess, 1, "expected an answer, got the end of the process once while it ran; see whether"],
+    ["often", endedProcess, 50, "expected an answer, got the end of the process 50 times while it ran; see whether"],
+    ["unheard", lostAnswer, 50, "expected an acknowledgement within 300 s, got none; the task may have run"],
+  ])("says what is known of its end: %s", (_, outcome, lost, text) => {
+    const message = new Message(task, laneOf(charge), 7, 0);
+    message.lost = lost;
+    expect(undeliverable(message, outcome(message), 0).error).toContain(`"billing.charge": ${text}`);
   });
 
   it("has no time of enqueueing for a tick of a schedule", () => {

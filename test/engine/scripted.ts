@@ -37,7 +37,7 @@ export function route(
 
 /** A host of routes whose deliveries all succeed. */
 export function hostOf(...routes: readonly AnyRoute[]): EngineHost {
-  return { routes, logger: recordLog().logger, deliver: async () => done, skipped: () => {} };
+  return { generation: 1, routes, logger: recordLog().logger, deliver: async () => done, skipped: () => {} };
 }
 
 /** The queue of a route that somebody runs. */
@@ -88,6 +88,7 @@ export class ScriptedEngine {
     const { logger, lines } = recordLog();
     this.lines = lines;
     const host = {
+      generation: 1,
       routes,
       logger,
       skipped: (_route: AnyRoute, tick: Date) => void this.skipped.push(tick),

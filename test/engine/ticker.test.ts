@@ -101,7 +101,7 @@ describe("a ticker", () => {
     expect(fired).toEqual(ticks.map((tick) => `${to.path} ${new Date(tick).toISOString()}`));
   });
 
-  it("fires once after the machine slept through several ticks, for the latest of them", async () => {
+  it("fires once within a minute after the machine slept through several ticks, for the latest of them", async () => {
     const awake = new VirtualClock(new Date("2026-01-01T00:30:00Z"));
     let slept = 0;
     const clock: Clock = {
@@ -112,10 +112,10 @@ describe("a ticker", () => {
     };
     const { fired } = await ticking(clock, hourly);
     slept = 5 * HOUR + 600_000;
-    await awake.advance(HOUR / 2);
-    expect(fired).toEqual(["x.hourly 2026-01-01T06:00:00.000Z"]);
+    await awake.advance(60_000);
+    expect(fired).toEqual(["x.hourly 2026-01-01T05:00:00.000Z"]);
     await awake.advance(HOUR);
-    expect(fired.slice(1)).toEqual(["x.hourly 2026-01-01T07:00:00.000Z"]);
+    expect(fired.slice(1)).toEqual(["x.hourly 2026-01-01T06:00:00.000Z"]);
   });
 
   it("fires a tick once, though a timer runs ahead of the clock", async () => {
