@@ -22,6 +22,9 @@ const NEEDS: readonly [option: keyof EnqueueOptions, capability: keyof Capabilit
   ["priority", "priority"],
 ];
 
+/** A hundred years: beyond some point there would be no date for the moment. Backends have nearer limits. */
+const LONGEST_DELAY_S = 100 * 365 * 86_400;
+
 const TASK_ID = /^[A-Za-z0-9._~-]{1,200}$/;
 
 function refuse(name: keyof EnqueueOptions, expected: string, got: unknown): never {
@@ -44,7 +47,8 @@ export function assertEnqueueOptions(options: EnqueueOptions, backend: Backend):
     }
   }
   const { delay, runAt, dedupeKey, dedupeWindow, id } = options;
-  if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) refuse("delay", "0 or more seconds", delay);
+  if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0 && delay <= LONGEST_DELAY_S))
+    refuse("delay", "0 or more seconds, up to 100 years", delay);
   if (runAt !== undefined && !(runAt instanceof Date && Number.isFinite(runAt.getTime())))
     refuse("runAt", "a valid Date", runAt);
   if (delay !== undefined && runAt !== undefined) refuse("runAt", "left out beside delay", runAt);

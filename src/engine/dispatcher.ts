@@ -16,6 +16,8 @@ import { endedProcess, lostAnswer, undeliverable } from "./undeliverable.ts";
 const SHORTEST_PUSH_BACKOFF = 0.1;
 /** Milliseconds until a delivery is tried again whose beginning could not be written down. */
 const UNKEPT_BACKOFF_MS = 1000;
+/** Milliseconds until a delivery is tried again that has to wait for another one to be over. */
+const ALONE_BACKOFF_MS = 1000;
 /** What becomes of messages that are still waiting when the engine is closed. */
 export const ABANDONED: Outcome = { type: "busy", reason: "draining", retryAfter: 0 };
 
@@ -35,6 +37,8 @@ export interface DispatcherParts {
 /** Delivers single messages, and does with each what its outcome asks for. */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
+  /** The one delivery under way that may be what ends the process. */
+  #suspect: Message | undefined;
   readonly #disturbance: Disturbance;
   #closed = false;
 
@@ -55,6 +59,12 @@ export class Dispatcher {
    */
   start(message: Message): Promise<Outcome | undefined> {
     const { faults, journal, lanes, clock, line } = this.#parts;
+    // At the end one at a time, or whatever ends the process would take along all that is beside it.
+    if (message.isSuspect && this.#suspect !== undefined) {
+      message.due = clock.now() + ALONE_BACKOFF_MS;
+      line.place(message);
+      return NOT_DELIVERED;
+    }
     const fault = faults?.next(message);
     if (fault?.mishap === "reorder") {
       message.due = clock.now();
@@ -63,6 +73,7 @@ export class Dispatcher {
     }
     lanes.enter(message.lane);
     message.isInFlight = true;
+    if (message.isSuspect) this.#suspect = message;
     if (journal === undefined) return this.#deliver(message, fault);
     journal.mark(message);
     return journal.announced().then(
@@ -123,6 +134,7 @@ export class Dispatcher {
 
   #leave(message: Message): void {
     message.isInFlight = false;
+    if (this.#suspect === message) this.#suspect = undefined;
     this.#parts.lanes.leave(message.lane);
   }
 

@@ -64,6 +64,11 @@ export class Message implements Receipt {
     return this.failures - this.task.carriedAttempts + this.rejections + this.lost;
   }
 
+  /** Whether it was lost so often that it is soon given up: it may be what ends the process. */
+  get isSuspect(): boolean {
+    return this.lost > 0 && this.nacks >= this.lane.maxDeliveries - 2;
+  }
+
   /** Which delivery the next one is, from 1, as Pub/Sub counts: every nack. */
   get delivery(): number {
     return this.nacks + this.sentBack + 1;

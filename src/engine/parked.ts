@@ -58,8 +58,9 @@ export class ParkedLetters implements DeadLetterBox {
   }
 
   #forget(letter: DeadLetter): void {
-    this.#letters.delete(keyOf(letter));
+    // Refused once the journal is closed: the letter then stays.
     this.#options.journal?.unpark(keyOf(letter));
+    this.#letters.delete(keyOf(letter));
   }
 
   #of(taskId: string): DeadLetter[] {

@@ -94,10 +94,11 @@ describe("an option of enqueue", () => {
 
   const wrong: readonly [options: object, text: string][] = [
     [{ dely: 5 }, "enqueue: unknown option dely, did you mean delay?"],
-    [{ delay: -1 }, "expected delay to be 0 or more seconds, got -1"],
-    [{ delay: Number.NaN }, "expected delay to be 0 or more seconds, got NaN"],
-    [{ delay: Number.POSITIVE_INFINITY }, "expected delay to be 0 or more seconds, got Infinity"],
-    [{ delay: "60" }, 'expected delay to be 0 or more seconds, got "60"'],
+    [{ delay: -1 }, "expected delay to be 0 or more seconds, up to 100 years, got -1"],
+    [{ delay: Number.NaN }, "expected delay to be 0 or more seconds, up to 100 years, got NaN"],
+    [{ delay: 1e308 }, "expected delay to be 0 or more seconds, up to 100 years, got 1e+308"],
+    [{ delay: Number.POSITIVE_INFINITY }, "expected delay to be 0 or more seconds, up to 100 years, got Infinity"],
+    [{ delay: "60" }, 'expected delay to be 0 or more seconds, up to 100 years, got "60"'],
     [{ runAt: "2026-01-01" }, 'expected runAt to be a valid Date, got "2026-01-01"'],
     [{ runAt: new Date(Number.NaN) }, "expected runAt to be a valid Date"],
     [{ delay: 5, runAt: new Date() }, "expected runAt to be left out beside delay"],
