@@ -2,7 +2,7 @@ import { entries } from "./.config/entries.ts";
 import manifest from "./package.json" with { type: "json" };
 
 /** What a subpath may weigh: its own code, minified and compressed, without the packages it depends on. */
-const limits: Record<string, string> = { index: "30 kB", "push/index": "8 kB", "testing/index": "28 kB" };
+const limits: Record<string, string> = { index: "32 kB", "push/index": "8 kB", "testing/index": "30 kB" };
 const adapter = "10 kB";
 
 export default entries.map(({ specifier, name }) => ({
