@@ -33,7 +33,8 @@ export interface RuntimeOptions {
   readonly env?: Environment;
 }
 
-const OPTIONS = [
+/** The options of `createTasks`. */
+export const RUNTIME_OPTIONS: readonly string[] = [
   "routes",
   "context",
   "environment",
@@ -58,7 +59,7 @@ const DRAIN_TIMEOUT_S = 8;
  * @throws TasksError `INVALID_OPTION`.
  */
 export function readRuntimeOptions(options: RuntimeOptions): { readonly drainTimeout: number } {
-  assertKnownOptions("createTasks", options, OPTIONS);
+  assertKnownOptions("createTasks", options, RUNTIME_OPTIONS);
   const read = new OptionReader("createTasks", options);
   return { drainTimeout: read.number("drainTimeout", { min: 0, max: 3600, unit: "seconds" }, DRAIN_TIMEOUT_S) };
 }

@@ -5,7 +5,7 @@ import type { ContextFactory } from "../core/invoke.ts";
 import { silentLogger } from "../core/logger.ts";
 import { assertKnownOptions, OptionReader } from "../core/options.ts";
 import { Runtime } from "../core/runtime.ts";
-import type { RuntimeOptions } from "../core/runtime-options.ts";
+import { RUNTIME_OPTIONS, type RuntimeOptions } from "../core/runtime-options.ts";
 import type { ContextOption } from "../core/tasks.ts";
 import { VirtualClock } from "../engine/clock.ts";
 import { TestBackend } from "./test-backend.ts";
@@ -42,23 +42,8 @@ const PATIENCE_S = 4;
 /** As `createTasks` has it. */
 const DRAIN_TIMEOUT_S = 8;
 
-const OPTIONS = [
-  "routes",
-  "context",
-  "environment",
-  "namespace",
-  "auth",
-  "hooks",
-  "middleware",
-  "logger",
-  "ready",
-  "drainTimeout",
-  "clock",
-  "env",
-  "onCrash",
-  "allowDeadLetters",
-  "patience",
-] as const satisfies readonly ("routes" | "context" | keyof TestOptions)[];
+const OWN_OPTIONS = ["onCrash", "allowDeadLetters", "patience"] as const satisfies readonly (keyof TestOptions)[];
+const OPTIONS = [...RUNTIME_OPTIONS.filter((name) => name !== "backend"), ...OWN_OPTIONS];
 
 /**
  * Makes the client of a test: what `createTasks` makes, with a queue in memory from which the test delivers step by step, on
