@@ -16,7 +16,13 @@ import { isThenable } from "../core/thenable.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createIdentity, type Identity } from "../engine/identity.ts";
 import type { Message } from "../engine/message.ts";
-import { LOCAL_ENGINE_OPTIONS, type LocalEngineOptions, type OpenEngine, openEngine } from "../engine/open-engine.ts";
+import {
+  isDurable,
+  LOCAL_ENGINE_OPTIONS,
+  type LocalEngineOptions,
+  type OpenEngine,
+  openEngine,
+} from "../engine/open-engine.ts";
 import { pushBody } from "../engine/push-body.ts";
 import { PushClient } from "../engine/push-client.ts";
 import { Ticker } from "../engine/ticker.ts";
@@ -71,7 +77,7 @@ class LocalHttpBackend implements Backend {
   #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalHttpOptions) {
-    const durable = options.file !== undefined;
+    const durable = isDurable(host, options);
     this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: false, overlap: true };
     this.#host = host;
     this.#url = readUrl(options.url ?? host.config.pushUrl);

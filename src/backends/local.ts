@@ -4,7 +4,13 @@ import { assertDevelopment } from "../core/production.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineHost } from "../engine/host.ts";
 import { inProcessHost } from "../engine/in-process.ts";
-import { LOCAL_ENGINE_OPTIONS, type LocalEngineOptions, type OpenEngine, openEngine } from "../engine/open-engine.ts";
+import {
+  isDurable,
+  LOCAL_ENGINE_OPTIONS,
+  type LocalEngineOptions,
+  type OpenEngine,
+  openEngine,
+} from "../engine/open-engine.ts";
 import { Ticker } from "../engine/ticker.ts";
 
 /** Options of {@link local}. */
@@ -43,7 +49,7 @@ class LocalBackend implements Backend {
   #started: Promise<void> | undefined;
 
   constructor(host: BackendHost, options: LocalOptions) {
-    const durable = options.file !== undefined;
+    const durable = isDurable(host, options);
     this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: true, overlap: true };
     this.#host = host;
     this.#engineHost = inProcessHost(host);

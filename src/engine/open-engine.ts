@@ -40,6 +40,14 @@ export const LOCAL_ENGINE_OPTIONS: readonly (keyof LocalEngineOptions)[] = [
   "faults",
 ];
 
+/**
+ * Whether tasks outlive the process. Not in production, where nothing tells a disk from a container's memory: Cloud Run keeps
+ * its file system there, https://cloud.google.com/run/docs/container-contract#filesystem.
+ */
+export function isDurable({ config }: BackendHost, { file }: LocalEngineOptions): boolean {
+  return file !== undefined && !config.production;
+}
+
 /** An engine that a backend uses, alone or with others. */
 export interface OpenEngine {
   readonly engine: Engine;

@@ -465,6 +465,15 @@ describe("clients of one process on one file", () => {
   });
 });
 
+describe("a file in production", () => {
+  it("is not taken for durable: a container's disk may be its memory", () => {
+    const backend = local({ file: queueFile(), allowInProduction: true });
+    const env = { K_SERVICE: "shop", TASKS_NAMESPACE: "shop" };
+    const tasks = createTasks({ routes: [recorded("x.a").route], backend, env, clock: new VirtualClock() });
+    expect(tasks.runtime.backend.capabilities.durable).toBe(false);
+  });
+});
+
 describe("a file that cannot be opened after all", () => {
   it("is let go of", async () => {
     const file = queueFile();
