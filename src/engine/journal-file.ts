@@ -1,7 +1,7 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { isTasksError, TasksError } from "../core/errors.ts";
+import { fileSystem } from "./file-system.ts";
 
 /** Marks a file as ours in SQLite's header: "TROU". https://www.sqlite.org/fileformat.html#application_id */
 const APPLICATION_ID = 0x54524f55;
@@ -70,7 +70,7 @@ export function openJournalFile(file: string, synchronous: Synchronous): Databas
   }
   try {
     makeFolder(dirname(file));
-    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    const size = fileSystem().statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     // SQLite takes a stub for an empty database, and would write over it.
     if (size > 0 && size < SMALLEST) throw refusal(file, "a queue of taskroute", "another kind of file", FOREIGN);
     if (size > 0) inspect(sqlite, file);
@@ -110,6 +110,7 @@ export function explained(file: string, error: unknown): unknown {
 
 /** A folder that is made here keeps itself out of version control. */
 function makeFolder(folder: string): void {
+  const { existsSync, mkdirSync, writeFileSync } = fileSystem();
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true });
   if (basename(folder) === ".taskroute") writeFileSync(join(folder, ".gitignore"), "*\n");
@@ -152,6 +153,7 @@ function damaged(file: string, verdict: string, cause?: unknown): TasksError {
 
 /** The mark in a file's header. */
 function readMark(file: string): number {
+  const { closeSync, openSync, readSync } = fileSystem();
   const header = Buffer.alloc(100);
   const descriptor = openSync(file, "r");
   try {

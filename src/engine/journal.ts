@@ -1,9 +1,9 @@
-import { statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock, TimerHandle } from "../core/clock.ts";
 import type { DeadLetter } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
+import { fileSystem } from "./file-system.ts";
 import { closeJournalFile, openJournalFile, type Synchronous } from "./journal-file.ts";
 import type { Message } from "./message.ts";
 import type { LetterJournal } from "./parked.ts";
@@ -72,7 +72,7 @@ export class Journal implements LetterJournal {
       this.#update = this.#database.prepare(UPDATE);
       this.#delete = this.#database.prepare("DELETE FROM messages WHERE number = ?");
       this.#reserved = this.#database.prepare("SELECT last FROM numbers").get()?.last as number;
-      this.#inode = statSync(options.file).ino;
+      this.#inode = fileSystem().statSync(options.file).ino;
     } catch (error) {
       this.#database.close();
       throw error;
@@ -250,7 +250,7 @@ export class Journal implements LetterJournal {
     const now = performance.now();
     if (now < this.#lookAgainAt) return;
     const { file } = this.#options;
-    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.#inode) {
+    if (fileSystem().statSync(file, { throwIfNoEntry: false })?.ino !== this.#inode) {
       throw new TasksError(
         "INVALID_CONFIG",
         `local queue ${file}: expected the file that was opened, got none or another one; start the process again, and remove the file only while it does not run`,

@@ -1,4 +1,3 @@
-import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { BackendHost } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
@@ -9,6 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import { OptionReader } from "../core/options.ts";
 import { assertMaxInFlight, Engine } from "./engine.ts";
 import { RandomFaults } from "./faults.ts";
+import { fileSystem } from "./file-system.ts";
 import type { EngineHost } from "./host.ts";
 import { Journal } from "./journal.ts";
 import type { Synchronous } from "./journal-file.ts";
@@ -123,6 +123,7 @@ function readFile(options: LocalEngineOptions): string | undefined {
 
 /** A file by its one true name, so that two spellings of it are not taken for two files; it need not exist yet. */
 function realPath(path: string): string {
+  const { existsSync, realpathSync } = fileSystem();
   if (existsSync(path)) return realpathSync(path);
   return join(realPath(dirname(path)), basename(path));
 }
