@@ -1,6 +1,7 @@
 import type { Environment } from "./config.ts";
 import { TasksError } from "./errors.ts";
 import { assertKnownOptions, OptionReader, shown } from "./options.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** What goes wrong on a local engine, by chance: rates are from 0 (never, the default) to 1 (always). */
 export interface FaultOptions {
@@ -67,6 +68,11 @@ export function assertFaultOptions(options: FaultOptions): void {
  * @param problem called with each thing that is wrong.
  */
 export function readFaults(env: Environment, problem: (text: string) => void): FaultOptions {
+  const known: readonly string[] = Object.values(VARIABLE_OF);
+  for (const variable of Object.keys(env)) {
+    if (!/^TASKS_FAULTS?_/.test(variable) || known.includes(variable)) continue;
+    problem(`${variable}: unknown variable${didYouMean(variable, known) || `; known are ${known.join(", ")}`}`);
+  }
   const faults: Partial<Record<keyof FaultOptions, number>> = {};
   for (const name of NAMES) {
     const variable = VARIABLE_OF[name];
@@ -96,8 +102,9 @@ export function disturbs(options: FaultOptions): boolean {
  */
 export function assertNoFaults(production: boolean, options: FaultOptions): void {
   if (!production || !disturbs(options)) return;
+  const given = NAMES.filter((name) => (options[name] ?? 0) > 0);
   throw new TasksError(
     "INVALID_CONFIG",
-    "faults: expected none in production, got some; leave them out, and unset every TASKS_FAULT_ variable",
+    `faults: expected none in production, got ${given.join(", ")}; leave them out and unset ${given.map((name) => VARIABLE_OF[name]).join(", ")}`,
   );
 }

@@ -75,13 +75,13 @@ export class Registry {
 
   #unknown(ref: { readonly path: string }): TasksError {
     if (typeof ref?.path !== "string") {
-      return new TasksError("UNKNOWN_ROUTE", `enqueue: expected a TaskRoute or TaskContract, got ${shown(ref)}`);
+      return new TasksError("UNKNOWN_ROUTE", `route: expected a TaskRoute or TaskContract, got ${shown(ref)}`);
     }
     const meant = nearest(ref.path, this.#byPath.keys());
     const hint = meant === undefined ? "" : ` (listed is "${meant}")`;
     return new TasksError(
       "UNKNOWN_ROUTE",
-      `enqueue: expected a route in the list given to createTasks, got "${ref.path}"${hint}; add it to routes`,
+      `route: expected one in the list of this client, got "${ref.path}"${hint}; add it to routes`,
     );
   }
 }

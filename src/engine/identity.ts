@@ -1,4 +1,4 @@
-import type { JsonWebKey, KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 
 /** Loaded with the first identity: node:crypto and all that hangs on it cost a few milliseconds of every start. */
 type Crypto = typeof import("node:crypto");
@@ -22,7 +22,11 @@ export interface TokenOptions {
 }
 
 /** A public key as a JWKS document holds it (RFC 7517). */
-export interface PublicJwk extends JsonWebKey {
+export interface PublicJwk {
+  readonly kty?: string;
+  /** Modulus and exponent, in base64url. */
+  readonly n?: string;
+  readonly e?: string;
   readonly kid: string;
   readonly alg: "RS256";
   readonly use: "sig";

@@ -56,8 +56,8 @@ let lastNumber = 0;
 
 /**
  * Makes the request with which Pub/Sub would push a task, signed by {@link testIdentity}, to test one's own endpoint. A
- * client of `createTestTasks` lets it in, and so does `auth: testIdentity.oidc()`; whoever does not trust that very key
- * answers 403. The payload is sent as it is, unchecked, so that a wrong one can be tried as well. Times are the machine's,
+ * client of `createTestTasks` lets it in, and so does `auth: testIdentity.oidc()`; whoever asks for a token and does not
+ * trust that very key answers 403. The payload is sent as it is, unchecked, so that a wrong one can be tried as well. Times are the machine's,
  * by which tokens are judged.
  *
  * @throws TasksError `INVALID_OPTION`.
@@ -68,7 +68,10 @@ export async function pushRequest<I>(
   options: PushRequestOptions = {},
 ): Promise<TestPush> {
   assertKnownOptions("pushRequest", options, OPTIONS);
-  new OptionReader("pushRequest", options).number("attempt", { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }, 1);
+  const read = new OptionReader("pushRequest", options);
+  read.number("attempt", { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }, 1);
+  // A misspelled kind must not pass for a good token.
+  read.oneOf("token", ["valid", "expired", "foreign", "none"]);
   const { token = "valid", audience = testIdentity.audience } = options;
   const headers = { "content-type": "application/json" };
   const body = bodyOf(route, payload, options);

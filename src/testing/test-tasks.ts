@@ -1,6 +1,6 @@
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
-import { assertKnownOptions, OptionReader } from "../core/options.ts";
+import { assertKnownOptions, OptionReader, shown } from "../core/options.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { Tasks } from "../core/tasks.ts";
 import type { VirtualClock } from "../engine/clock.ts";
@@ -119,8 +119,9 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
    * @throws as {@link TestTasks.deliverAll}; TasksError `INVALID_OPTION` for a moment that lies in the past.
    */
   async deliverUntil(moment: Date, options: DeliverOptions = {}): Promise<readonly DeliveredTask<U>[]> {
+    if (!(moment instanceof Date && moment.getTime() >= this.clock.now()))
+      refuseTime("deliverUntil", `a Date at or after ${this.now.toISOString()}`, moment);
     await this.start();
-    if (!(moment.getTime() >= this.clock.now())) await this.clock.advanceTo(moment);
     return this.#many("deliverUntil", options, (limit) => this.#driver.until(moment.getTime(), limit));
   }
 
@@ -129,6 +130,7 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
    * under way pass.
    */
   async advance(seconds: number): Promise<void> {
+    if (!(Number.isFinite(seconds) && seconds >= 0)) refuseTime("advance", "0 or more seconds", seconds);
     await this.start();
     await this.clock.advance(seconds * 1000);
   }
@@ -168,7 +170,7 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
       throw noDelivery(`redeliverLast: expected a delivery${of(path)}, got none so far; call deliverNext() first`);
     if (!last.acknowledged) {
       throw noDelivery(
-        `redeliverLast: expected a delivery that was acknowledged, got one of "${last.path}" that came to ${last.outcome.type}; it comes again by itself, see pending`,
+        `redeliverLast: expected a delivery that was acknowledged, got one of "${last.path}" whose outcome is ${last.outcome.type}; it comes again by itself, see pending`,
       );
     }
     return (await this.#driver.one(this.#backend.repeat(last))) as DeliveredTask<Extract<U, { path: P }>>;
@@ -176,6 +178,7 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
 
   /** Lets the next `times` deliveries fail before their task is run; each uses up an attempt. */
   failNext(times = 1): void {
+    assertTimes("failNext", times);
     for (let time = 0; time < times; time++) this.#backend.faults.plan("failure");
   }
 
@@ -184,6 +187,7 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
    * deadline has passed.
    */
   dropNext(times = 1): void {
+    assertTimes("dropNext", times);
     for (let time = 0; time < times; time++) this.#backend.faults.plan("drop");
   }
 
@@ -267,4 +271,14 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
 
 function of(path: string | undefined): string {
   return path === undefined ? "" : ` of "${path}"`;
+}
+
+function refuseTime(call: string, expected: string, got: unknown): never {
+  const shownAs = got instanceof Date && Number.isFinite(got.getTime()) ? got.toISOString() : shown(got);
+  throw new TasksError("INVALID_OPTION", `${call}: expected ${expected}, got ${shownAs}; time does not go back`);
+}
+
+function assertTimes(call: string, times: number): void {
+  if (Number.isInteger(times) && times >= 1) return;
+  throw new TasksError("INVALID_OPTION", `${call}: expected a whole number of 1 or more, got ${shown(times)}`);
 }

@@ -122,10 +122,12 @@ describe("a wrong environment", () => {
     [{ TASKS_FAULT_DROP_RATE: "2" }, 'TASKS_FAULT_DROP_RATE: expected a number of 0–1, got "2"'],
     [{ TASKS_FAULT_FAILURE_RATE: "10%" }, 'TASKS_FAULT_FAILURE_RATE: expected a number of 0–1, got "10%"'],
     [{ TASKS_FAULT_LATENCY_SECONDS: "-1" }, "TASKS_FAULT_LATENCY_SECONDS: expected a number of 0–3600"],
+    [{ TASKS_FAULT_DROPRATE: "0.1" }, "TASKS_FAULT_DROPRATE: unknown variable, did you mean TASKS_FAULT_DROP_RATE?"],
+    [{ TASKS_FAULTS_DROP_RATE: "0.1" }, "TASKS_FAULTS_DROP_RATE: unknown variable"],
     [{ TASKS_FAULT_SEED: "1.5" }, "TASKS_FAULT_SEED: expected a whole number of 0–4294967295"],
     [
       { K_SERVICE: "shop", TASKS_FAULT_DROP_RATE: "0.1" },
-      "faults: expected none in production, got some; leave them out",
+      "faults: expected none in production, got dropRate; leave them out and unset TASKS_FAULT_DROP_RATE",
     ],
   ];
 

@@ -92,7 +92,11 @@ describe("redeliverLast", () => {
 
   it.each([
     { name: "there was none", task: undefined, text: /redeliverLast: expected a delivery, got none so far/ },
-    { name: "it comes again by itself", task: "later", text: /"mail.sendMail" that came to failed; it comes again/ },
+    {
+      name: "it comes again by itself",
+      task: "later",
+      text: /"mail.sendMail" whose outcome is failed; it comes again/,
+    },
   ])("fails the test when $name", async ({ task, text }) => {
     const tasks = open();
     if (task !== undefined) {
