@@ -18,6 +18,9 @@ import { Strangers } from "./strangers.ts";
 import { Tally } from "./tally.ts";
 import { tickTask } from "./tick-task.ts";
 
+/** Deliveries in flight at once, unless said otherwise. */
+export const MAX_IN_FLIGHT = 100;
+
 /** Settings of an engine. */
 export interface EngineOptions {
   readonly clock: Clock;
@@ -64,7 +67,7 @@ export class Engine {
   #closed = false;
 
   /** @throws TasksError `INVALID_OPTION`. */
-  constructor(host: EngineHost, { clock, maxInFlight = 100, journal, faults, line }: EngineOptions) {
+  constructor(host: EngineHost, { clock, maxInFlight = MAX_IN_FLIGHT, journal, faults, line }: EngineOptions) {
     this.#clock = clock;
     this.#journal = journal;
     this.#lanes = new Lanes(assertMaxInFlight(maxInFlight));

@@ -22,6 +22,9 @@ export interface Fault {
 export interface Faults {
   /** Told first of all which number the engine's first message will have. */
   begin?(first: number): void;
-  /** Asked once for each delivery, when it is about to start; `undefined` when nothing is wrong with it. */
+  /**
+   * Asked when a delivery is about to start, and so again after a `reorder`, which must not be the answer for ever; `undefined`
+   * when nothing is wrong with it.
+   */
   next(message: Message): Fault | undefined;
 }

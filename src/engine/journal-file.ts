@@ -81,7 +81,7 @@ export function openJournalFile(file: string, synchronous: Synchronous): Databas
 }
 
 /** What an error of SQLite or of the file system means for the file of a queue. */
-export function explained(file: string, error: unknown): unknown {
+function explained(file: string, error: unknown): unknown {
   if (isTasksError(error)) return error;
   const { errcode = 0, message } = error as Error & { readonly errcode?: number };
   switch (errcode & 0xff) {

@@ -6,7 +6,7 @@ import { isTasksError, TasksError } from "../core/errors.ts";
 import { assertFaultOptions, assertNoFaults, disturbs, type FaultOptions } from "../core/fault-options.ts";
 import type { Logger } from "../core/logger.ts";
 import { OptionReader } from "../core/options.ts";
-import { assertMaxInFlight, Engine } from "./engine.ts";
+import { assertMaxInFlight, Engine, MAX_IN_FLIGHT } from "./engine.ts";
 import { RandomFaults } from "./faults.ts";
 import { fileSystem } from "./file-system.ts";
 import type { EngineHost } from "./host.ts";
@@ -93,7 +93,7 @@ export function openEngine(
   const faults = options.faults ?? scope.config.faults;
   assertFaultOptions(faults);
   assertNoFaults(scope.config.production, faults);
-  assertMaxInFlight(options.maxInFlight ?? 100);
+  assertMaxInFlight(options.maxInFlight ?? MAX_IN_FLIGHT);
   const { file: _, ...others } = options;
   const settings = { ...others, faults, ...(file === undefined ? {} : { file }) };
   const entry =
@@ -164,7 +164,7 @@ function fits({ clock, engine, isClosing }: SharedEngine, scope: BackendHost, ho
   return !isClosing && clock === scope.clock && engine.hasRouteOf(host);
 }
 
-function settingsOf({ maxInFlight = 100, synchronous = "normal", faults = {} }: LocalEngineOptions): string {
+function settingsOf({ maxInFlight = MAX_IN_FLIGHT, synchronous = "normal", faults = {} }: LocalEngineOptions): string {
   return JSON.stringify({ maxInFlight, synchronous, faults });
 }
 

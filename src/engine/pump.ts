@@ -35,9 +35,7 @@ export class Pump implements Line {
 
   resume(lane: Lane): void {
     this.#lanes.enlist(lane);
-    if (this.#pumping || this.#closed || !this.#lanes.hasNext) return;
-    this.#pumping = true;
-    setImmediate(() => this.#pump());
+    this.#pumpSoon();
   }
 
   waiting(): Message[] {
@@ -56,6 +54,12 @@ export class Pump implements Line {
     this.resume(message.lane);
   }
 
+  #pumpSoon(): void {
+    if (this.#pumping || this.#closed || !this.#lanes.hasNext) return;
+    this.#pumping = true;
+    setImmediate(() => this.#pump());
+  }
+
   #pump(): void {
     this.#pumping = false;
     for (let looks = 0; looks < TURN && !this.#closed; looks++) {
@@ -63,9 +67,7 @@ export class Pump implements Line {
       if (lane === undefined) return;
       this.#startOne(lane);
     }
-    if (this.#closed || !this.#lanes.hasNext) return;
-    this.#pumping = true;
-    setImmediate(() => this.#pump());
+    this.#pumpSoon();
   }
 
   #startOne(lane: Lane): void {
