@@ -101,13 +101,15 @@ export function openEngine(
       ? makeEngine(scope, host, settings, undefined)
       : sharedEngine(scope, host, settings, file ?? `memory of ${shared}`);
   const { engine } = entry;
+  let isLast = false;
   return {
     engine,
     close() {
-      entry.isClosing = engine.detach(host) || entry.isClosing;
+      isLast = engine.detach(host);
+      if (isLast) entry.isClosing = true;
     },
     dispose() {
-      if (entry.isClosing) dispose(entry);
+      if (isLast) dispose(entry);
     },
   };
 }

@@ -252,6 +252,17 @@ describe("closing the local backend", () => {
     expect(isTasksError(await result)).toBe(true);
   });
 
+  it("says so once, though an earlier evaluation of the same routes is closed after it", async () => {
+    const { options, adopt, lines } = scene({ shared: "once" });
+    const task = new TaskRoute({ path: "x.task", run: () => {} });
+    const [earlier, later] = [1, 2].map(() => adopt(createTasks({ ...options, routes: [task] })));
+    await earlier?.start();
+    await later?.enqueue(task, {}, { delay: 60 });
+    await later?.close();
+    await earlier?.close();
+    expect(lines.filter(({ level }) => level === "warn")).toMatchObject([{ fields: { waiting: 1 } }]);
+  });
+
   it("says nothing when all was done, be it just now", async () => {
     const { options, adopt, recorder, lines } = scene();
     const started = Promise.withResolvers<void>();
