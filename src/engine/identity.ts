@@ -38,6 +38,8 @@ export interface Identity {
   readonly issuer: string;
   /** Id of the one signing key, the `kid` of the tokens' headers. */
   readonly keyId: string;
+  /** The identity of another service account, with the same key; one and the same for an e-mail. */
+  as(email: string): Identity;
   /**
    * An OIDC token. The last one of an audience is handed out again while at least half of its life is left at
    * `issuedAt`, as one of Google's tokens serves many pushes.
@@ -67,6 +69,35 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const { privateKey, publicKey } = await keyPair(crypto);
   const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
   const keyId = crypto.hash("sha256", pem).slice(0, 40);
+  const identities = new Map<string, Identity>();
+  const keys: KeySet = {
+    certificates: async () => ({ [keyId]: pem }),
+    jwks: () => ({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: keyId, alg: "RS256", use: "sig" }] }),
+  };
+  const as = (account: string): Identity => {
+    const known = identities.get(account);
+    if (known !== undefined) return known;
+    const signer = { crypto, privateKey, keyId, issuer, email: account };
+    const identity = { email: account, issuer, keyId, as, token: tokensOf(signer), ...keys };
+    identities.set(account, identity);
+    return identity;
+  };
+  return as(email);
+}
+
+/** The public half of an identity. */
+type KeySet = Pick<Identity, "certificates" | "jwks">;
+
+interface Signer {
+  readonly crypto: Crypto;
+  readonly privateKey: KeyObject;
+  readonly keyId: string;
+  readonly issuer: string;
+  readonly email: string;
+}
+
+/** Hands out tokens of one service account. */
+function tokensOf({ crypto, privateKey, keyId, issuer, email }: Signer): Identity["token"] {
   const accountId = numericId(crypto, email);
   const minted = new Map<string, Minted>();
 
@@ -85,20 +116,13 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     return sign(crypto, { alg: "RS256", kid: keyId, typ: "JWT" }, claims, privateKey);
   };
 
-  return {
-    email,
-    issuer,
-    keyId,
-    token({ audience, issuedAt, lifetime = DEFAULT_LIFETIME }) {
-      const iat = Math.floor(issuedAt.getTime() / 1000);
-      const last = minted.get(audience);
-      if (last !== undefined && last.lifetime === lifetime && isFresh(last, iat)) return last.token;
-      const token = mint(audience, iat, lifetime);
-      minted.set(audience, { token, iat, lifetime });
-      return token;
-    },
-    certificates: async () => ({ [keyId]: pem }),
-    jwks: () => ({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: keyId, alg: "RS256", use: "sig" }] }),
+  return ({ audience, issuedAt, lifetime = DEFAULT_LIFETIME }) => {
+    const iat = Math.floor(issuedAt.getTime() / 1000);
+    const last = minted.get(audience);
+    if (last !== undefined && last.lifetime === lifetime && isFresh(last, iat)) return last.token;
+    const token = mint(audience, iat, lifetime);
+    minted.set(audience, { token, iat, lifetime });
+    return token;
   };
 }
 
