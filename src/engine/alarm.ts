@@ -41,6 +41,15 @@ export class Alarm<T> {
     return this.#waiting.items;
   }
 
+  /** Lets go of what fails a condition. */
+  retain(condition: (item: T) => boolean): void {
+    this.#waiting.retain(condition);
+    if (this.#timerAt === Number.NEGATIVE_INFINITY) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#arm();
+  }
+
   /** Rings no more. What was held is still there to be seen. */
   stop(): void {
     this.#clock.clearTimeout(this.#timer);

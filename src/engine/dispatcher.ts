@@ -96,7 +96,7 @@ export class Dispatcher {
 
   #deliver(message: Message, fault: Fault | undefined): Promise<Outcome | undefined> {
     const { host } = message.lane;
-    if (host === undefined || this.#closed) {
+    if (host === undefined || this.#closed || message.isFinished) {
       this.#putBack(message, 0);
       return NOT_DELIVERED;
     }
@@ -116,7 +116,7 @@ export class Dispatcher {
   #putBack(message: Message, wait: number): void {
     const { clock, line } = this.#parts;
     this.#leave(message);
-    // Finished is one whose enqueuing failed with the beginning of its delivery.
+    // Finished is one that was withdrawn, or whose enqueuing failed with the beginning of its delivery.
     if (!message.isFinished) this.#again(message, clock.now() + wait);
     line.resume(message.lane);
   }
@@ -125,6 +125,7 @@ export class Dispatcher {
     this.#leave(message);
     // First, so that what starts now is written down together with what has ended.
     this.#parts.line.resume(message.lane);
+    if (message.isFinished) return outcome;
     if (mishap === "crash" || mishap === "drop") this.#lose(message, mishap, begun);
     else if (mishap === "duplicate" && isSettled(outcome)) this.#again(message, this.#parts.clock.now());
     else if (isSettled(outcome)) this.#finish(message, outcome);
@@ -149,7 +150,7 @@ export class Dispatcher {
     }
     if (outcome.type === "failed") message.failures += 1;
     else message.rejections += 1;
-    if (message.nacks >= lane.maxDeliveries) {
+    if (lane.isSpent(message, now)) {
       this.#giveUp(message, outcome);
       return;
     }
@@ -171,8 +172,9 @@ export class Dispatcher {
   }
 
   #resend(message: Message, outcome: Outcome, wait: number): void {
-    if (message.nacks >= message.lane.maxDeliveries) this.#giveUp(message, outcome);
-    else this.#again(message, this.#parts.clock.now() + wait);
+    const now = this.#parts.clock.now();
+    if (message.lane.isSpent(message, now)) this.#giveUp(message, outcome);
+    else this.#again(message, now + wait);
   }
 
   #again(message: Message, due: number): void {
@@ -187,8 +189,15 @@ export class Dispatcher {
     if (this.#closed || message.lane.host === undefined) message.abandon(ABANDONED);
   }
 
-  /** What a dead-letter policy does: nobody could take the message, so it is kept aside. */
+  /** Nobody could take the message: its host says what becomes of it, else it is kept aside as a dead-letter policy does. */
   #giveUp(message: Message, outcome: Outcome): void {
+    const { host } = message.lane;
+    if (host?.gaveUp === undefined) this.#park(message, outcome);
+    else host.gaveUp(message, outcome);
+    this.#finish(message, outcome);
+  }
+
+  #park(message: Message, outcome: Outcome): void {
     const letter = undeliverable(message, outcome, this.#parts.clock.now());
     this.#parts.letters.keep(letter);
     const error = "error" in outcome ? loggableError(outcome.error) : outcome.type;
@@ -198,7 +207,6 @@ export class Dispatcher {
       // What a parser says quotes what it could not read.
       error: letter.unreadable === undefined ? error : letter.error,
     });
-    this.#finish(message, outcome);
   }
 
   #finish(message: Message, outcome: Outcome): void {

@@ -26,7 +26,7 @@ export class Disturbance {
       });
     if (latency > 0) await this.#late(latency);
     const { host } = message.lane;
-    if (host === undefined || this.#closed) return undefined;
+    if (host === undefined || this.#closed || message.isFinished) return undefined;
     return mishap === "failure" ? injectedFailure() : host.deliver(message);
   }
 

@@ -2,12 +2,11 @@ import type { OutgoingTask, Receipt } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
-import type { Outcome } from "../core/outcome.ts";
-import { DedupeKeys, dedupeKeyOf, endedEarlier } from "./dedupe.ts";
 import { ABANDONED, Dispatcher } from "./dispatcher.ts";
 import type { Faults } from "./fault.ts";
 import type { EngineHost } from "./host.ts";
 import { Hosts } from "./hosts.ts";
+import { Intake } from "./intake.ts";
 import type { Journal } from "./journal.ts";
 import { Lanes } from "./lanes.ts";
 import type { Line } from "./line.ts";
@@ -59,7 +58,7 @@ export class Engine {
   readonly #lanes: Lanes;
   readonly #line: Line;
   readonly #dispatcher: Dispatcher;
-  readonly #keys: DedupeKeys<Receipt>;
+  readonly #intake: Intake;
   readonly #strangers: Strangers;
   readonly #hosts: Hosts;
   readonly #tally = new Tally();
@@ -94,9 +93,16 @@ export class Engine {
       tally: this.#tally,
     });
     this.#strangers = new Strangers(journal);
-    this.#keys = new DedupeKeys((key) => journal?.release(key));
+    this.#intake = new Intake({
+      journal,
+      accept: (task, now) => this.#accept(task, now),
+      withdraw: (message, outcome) => {
+        message.finish(outcome);
+        this.#tally.end(message);
+      },
+    });
     this.attach(host);
-    this.#holdKept();
+    this.#intake.holdKept(clock.now(), () => this.#line.waiting());
   }
 
   /**
@@ -112,19 +118,7 @@ export class Engine {
       this.#line.resume(lane);
     }
     for (const message of this.#line.waiting()) if (message.lane.host === host) message.reclaim();
-    this.#report(host);
-  }
-
-  /** Says which routes nobody runs, though tasks of theirs wait. */
-  #report({ logger }: EngineHost): void {
-    const counts = this.#strangers.counts();
-    for (const { lane } of this.#line.waiting())
-      if (lane.host === undefined) counts.set(lane.route.path, (counts.get(lane.route.path) ?? 0) + 1);
-    if (counts.size === 0) return;
-    const waiting = [...counts].map(([path, count]) => `${path} (${count})`);
-    logger.warn("the local queue keeps tasks of routes that are not in the list; they wait for their route", {
-      waiting,
-    });
+    this.#strangers.report(this.#line.waiting(), host.logger);
   }
 
   /** Whether a host's routes are still its own: whether it is not closed, and was not followed by a later one. */
@@ -153,16 +147,49 @@ export class Engine {
    * @throws TasksError `CLOSED`; what the journal's file threw.
    */
   publish(task: OutgoingTask): Receipt | Promise<Receipt> {
-    const now = this.#clock.now();
-    if (task.dedupe === undefined) return this.#kept(this.#accept(task, now), undefined);
-    const key = dedupeKeyOf(task.route, task.dedupe.key);
-    const holder = this.#keys.holder(key, now);
-    if (holder !== undefined) return this.#deduplicated(holder);
-    const message = this.#accept(task, now);
-    const expiry = now + task.dedupe.window * 1000;
-    this.#keys.hold(key, message, expiry);
-    this.#journal?.hold(key, message, expiry);
-    return this.#kept(message, key);
+    return this.#intake.publish(task, this.#clock.now());
+  }
+
+  /**
+   * Takes a task as `publish` does, without a look at its dedupe key, and gives out its message: for hosts that go on to deal
+   * with it. Not written down before it returns.
+   *
+   * @throws TasksError `CLOSED`.
+   */
+  post(task: OutgoingTask): Message {
+    return this.#accept(task, this.#clock.now());
+  }
+
+  /**
+   * Takes a message out for good, whether it waits or is in flight; what a delivery under way comes to has no effect any more.
+   * Whoever waits for its outcome is told that it was `discarded`. `false` when it is finished already.
+   */
+  withdraw(message: Message): boolean {
+    if (message.isFinished) return false;
+    message.finish({ type: "discarded", reason: "discarded", error: undefined });
+    if (!message.isInFlight) this.#line.forget(message);
+    this.#journal?.mark(message);
+    this.#tally.end(message);
+    return true;
+  }
+
+  /**
+   * Delivers a message now, whatever its moment and the limits of its lane; `false` when it does not wait: it is in flight or
+   * finished. Costs time that grows with what waits.
+   */
+  expedite(message: Message): boolean {
+    if (this.#closed || message.isFinished || !this.#line.take(message)) return false;
+    message.due = this.#clock.now();
+    void this.#dispatcher.start(message);
+    return true;
+  }
+
+  /** Looks again at a route whose limits have changed. */
+  resume(route: AnyRoute): void {
+    const lane = this.#lanes.of(route);
+    this.#clock.clearTimeout(lane.timer);
+    lane.timer = undefined;
+    this.#line.resume(lane);
   }
 
   /** Sends a schedule's message, unless the one before it is unfinished and may not overlap. */
@@ -213,6 +240,17 @@ export class Engine {
     return false;
   }
 
+  /** Detaches a host whose routes will not come back: what waits of theirs is withdrawn, and they are forgotten. */
+  retire(host: EngineHost): void {
+    const lanes = [...this.#lanes.all()].filter((lane) => lane.host === host);
+    for (const message of this.#line.waiting()) if (message.lane.host === host) this.withdraw(message);
+    for (const lane of lanes) {
+      this.#clock.clearTimeout(lane.timer);
+      this.#lanes.remove(lane);
+    }
+    this.detach(host);
+  }
+
   /**
    * Stops delivering and takes no more tasks. What is in flight may finish; what waits is given up: it still counts as
    * `unfinished`, and whoever waits for its outcome is told that there will be none.
@@ -248,46 +286,11 @@ export class Engine {
     return message;
   }
 
-  #kept(message: Message, key: string | undefined): Receipt | Promise<Receipt> {
-    if (this.#journal === undefined) return message;
-    return this.#journal.committed().then(
-      () => message,
-      (error: unknown) => {
-        this.#withdraw(message, key, { type: "failed", error, retryAfter: undefined });
-        throw error;
-      },
-    );
-  }
-
-  /** Takes back a message that could not be written down: its enqueuer is told that it is not enqueued. */
-  #withdraw(message: Message, key: string | undefined, outcome: Outcome): void {
-    message.finish(outcome);
-    this.#tally.end(message);
-    if (key === undefined) return;
-    this.#keys.release(key);
-    this.#journal?.release(key);
-  }
-
-  #deduplicated(holder: Receipt): Receipt | Promise<Receipt> {
-    const { id } = holder;
-    const outcome = holder.outcome?.bind(holder);
-    const receipt = outcome === undefined ? { id, deduplicated: true } : { id, deduplicated: true, outcome };
-    return this.#journal === undefined ? receipt : this.#journal.committed().then(() => receipt);
-  }
-
   #restore(message: Message): void {
     this.#tally.begin(message);
     if (message.isInFlight) {
       message.isInFlight = false;
       this.#dispatcher.recover(message);
     } else this.#line.place(message);
-  }
-
-  #holdKept(): void {
-    const kept = this.#journal?.keys(this.#clock.now()) ?? [];
-    if (kept.length === 0) return;
-    const waiting = new Map(this.#line.waiting().map((message) => [message.number, message]));
-    for (const { key, taskId: id, number, expiry } of kept)
-      this.#keys.hold(key, waiting.get(number) ?? endedEarlier(id), expiry);
   }
 }

@@ -14,9 +14,20 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** The one that is taken next. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** What it holds, first to last. */
   *[Symbol.iterator](): Generator<T> {
     for (let index = this.#head; index < this.#items.length; index++) yield this.#items[index] as T;
+  }
+
+  /** Takes out every element that fails a condition. */
+  retain(condition: (item: T) => boolean): void {
+    this.#items = [...this].filter(condition);
+    this.#head = 0;
   }
 
   shift(): T | undefined {

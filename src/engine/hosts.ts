@@ -25,16 +25,12 @@ export class Hosts {
 
   /** Gives a host the lanes of its routes; `false`, and nothing has changed, when a later one runs any of them. */
   add(host: EngineHost): boolean {
-    const rivals = [...this.#hosts].filter((other) => haveCommonRoute(other, host));
+    const taken = new Set(host.routes.map(({ path }) => path));
+    const rivals = [...this.#hosts].filter(({ routes }) => routes.some(({ path }) => taken.has(path)));
     if (rivals.some(({ generation }) => generation > host.generation)) return false;
     for (const rival of rivals) this.remove(rival);
-    for (const route of host.routes) {
-      const lane = this.#lanes.of(route);
-      lane.route = route;
-      lane.host = host;
-    }
+    for (const route of host.routes) this.#lanes.of(route).assign(route, host);
     this.#hosts.add(host);
-    const taken = new Set(host.routes.map(({ path }) => path));
     const left = rivals.flatMap(({ routes }) => routes.map(({ path }) => path)).filter((path) => !taken.has(path));
     if (left.length > 0)
       host.logger.warn("nobody runs some routes of an earlier client that a later one has followed", { left });
@@ -47,9 +43,4 @@ export class Hosts {
     for (const lane of this.#lanes.all()) if (lane.host === host) lane.host = undefined;
     return true;
   }
-}
-
-function haveCommonRoute(one: EngineHost, other: EngineHost): boolean {
-  const paths = new Set(one.routes.map(({ path }) => path));
-  return other.routes.some(({ path }) => paths.has(path));
 }

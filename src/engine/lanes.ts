@@ -46,6 +46,13 @@ export class Lanes {
     return this.#byPath.values();
   }
 
+  /** Lets go of a lane for good: one that is asked for by its route's path later is another. */
+  remove(lane: Lane): void {
+    this.#byPath.delete(lane.route.path);
+    this.#resting.delete(lane);
+    this.#working.delete(lane);
+  }
+
   /** Puts a lane in line if it has something to start and may; one that stands there keeps its turn. */
   enlist(lane: Lane): void {
     if (!lane.canStart) return;

@@ -8,6 +8,9 @@ import type { Message } from "./message.ts";
 /** Deliveries started in one turn of the event loop, so that a full queue does not starve sockets. */
 const TURN = 256;
 
+/** Finished messages are swept out once there are this many of them, and as many as others were left the last time. */
+const SWEEP_AT = 256;
+
 /**
  * Starts deliveries by itself, in the turn of the event loop after they fell due, as far as the limits of their lanes let
  * them. There is no polling, and one timer for all that waits for a moment.
@@ -19,6 +22,9 @@ export class Pump implements Line {
   readonly #delayed: Alarm<Message>;
   #pumping = false;
   #closed = false;
+  /** Messages that were finished while they waited, since the last sweep. */
+  #finished = 0;
+  #sweepAt = SWEEP_AT;
 
   /** @param start begins the delivery of a message. */
   constructor(clock: Clock, lanes: Lanes, start: (message: Message) => unknown) {
@@ -31,6 +37,24 @@ export class Pump implements Line {
   place(message: Message): void {
     if (message.due > this.#clock.now()) this.#delayed.set(message.due, message);
     else this.#offer(message);
+  }
+
+  take(message: Message): boolean {
+    const { ready } = message.lane;
+    const isOther = (waiting: Message) => waiting !== message;
+    const before = ready.size + this.#delayed.items().length;
+    ready.retain(isOther);
+    this.#delayed.retain(isOther);
+    return ready.size + this.#delayed.items().length < before;
+  }
+
+  forget(_message: Message): void {
+    this.#finished += 1;
+    if (this.#finished < this.#sweepAt) return;
+    for (const lane of this.#lanes.all()) lane.ready.retain(isUnfinished);
+    this.#delayed.retain(isUnfinished);
+    this.#finished = 0;
+    this.#sweepAt = Math.max(SWEEP_AT, this.waiting().length);
   }
 
   resume(lane: Lane): void {
@@ -50,6 +74,7 @@ export class Pump implements Line {
   }
 
   #offer(message: Message): void {
+    if (message.isFinished) return;
     message.lane.ready.push(message);
     this.resume(message.lane);
   }
@@ -71,6 +96,9 @@ export class Pump implements Line {
   }
 
   #startOne(lane: Lane): void {
+    while (lane.ready.first?.isFinished) lane.ready.shift();
+    // Its limits may have changed while it stood in line.
+    if (!lane.canStart) return;
     const wait = lane.isRated ? lane.takeToken(this.#clock.now()) : 0;
     if (wait > 0) {
       lane.timer = this.#clock.setTimeout(() => {
@@ -80,8 +108,11 @@ export class Pump implements Line {
       return;
     }
     const message = lane.ready.shift();
-    // One whose enqueuing failed is over before it began.
-    if (message?.isFinished === false) this.#start(message);
+    if (message !== undefined) this.#start(message);
     this.#lanes.enlist(lane);
   }
+}
+
+function isUnfinished(message: Message): boolean {
+  return !message.isFinished;
 }

@@ -22,6 +22,14 @@ export class Shelf implements Line {
 
   resume(): void {}
 
+  take(message: Message): boolean {
+    return this.#messages.delete(message);
+  }
+
+  forget(message: Message): void {
+    this.#messages.delete(message);
+  }
+
   /** In the order in which they fall due; those of one moment as they came. */
   waiting(): Message[] {
     return [...this.#messages].filter(({ isFinished }) => !isFinished).sort((a, b) => a.due - b.due);

@@ -1,3 +1,4 @@
+import type { Logger } from "../core/logger.ts";
 import type { Journal } from "./journal.ts";
 import type { Lane } from "./lane.ts";
 import type { Message } from "./message.ts";
@@ -23,8 +24,15 @@ export class Strangers {
     for (const stored of kept) yield revivedMessage(stored, lane);
   }
 
-  /** How many there are of each path. */
-  counts(): Map<string, number> {
-    return new Map([...this.#byPath].map(([path, kept]) => [path, kept.length]));
+  /** Says which routes nobody runs, though tasks of theirs wait: those kept here, or others in the line. */
+  report(line: readonly Message[], logger: Logger): void {
+    const counts = new Map([...this.#byPath].map(([path, kept]) => [path, kept.length]));
+    for (const { lane, isFinished } of line)
+      if (lane.host === undefined && !isFinished) counts.set(lane.route.path, (counts.get(lane.route.path) ?? 0) + 1);
+    if (counts.size === 0) return;
+    const waiting = [...counts].map(([path, count]) => `${path} (${count})`);
+    logger.warn("the local queue keeps tasks of routes that are not in the list; they wait for their route", {
+      waiting,
+    });
   }
 }
