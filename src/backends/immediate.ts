@@ -38,7 +38,15 @@ export function immediate(options: ImmediateOptions = {}): BackendFactory {
 
 class ImmediateBackend implements Backend {
   readonly name = "immediate";
-  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: true, overlap: true };
+  readonly capabilities = {
+    delay: true,
+    dedupe: true,
+    priority: false,
+    ordering: false,
+    durable: false,
+    results: true,
+    overlap: true,
+  };
   readonly deadLetters: ParkedLetters;
   readonly #host: BackendHost;
   readonly #throwOnFailure: boolean;

@@ -78,7 +78,15 @@ class LocalHttpBackend implements Backend {
 
   constructor(host: BackendHost, options: LocalHttpOptions) {
     const durable = isDurable(host, options);
-    this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: false, overlap: true };
+    this.capabilities = {
+      delay: true,
+      dedupe: true,
+      priority: false,
+      ordering: false,
+      durable,
+      results: false,
+      overlap: true,
+    };
     this.#host = host;
     this.#url = readUrl(options.url ?? host.config.pushUrl);
     this.#client = new PushClient(this.#url, host.clock);

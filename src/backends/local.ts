@@ -50,7 +50,15 @@ class LocalBackend implements Backend {
 
   constructor(host: BackendHost, options: LocalOptions) {
     const durable = isDurable(host, options);
-    this.capabilities = { delay: true, dedupe: true, priority: false, durable, results: true, overlap: true };
+    this.capabilities = {
+      delay: true,
+      dedupe: true,
+      priority: false,
+      ordering: false,
+      durable,
+      results: true,
+      overlap: true,
+    };
     this.#host = host;
     this.#engineHost = inProcessHost(host);
     this.#open = openEngine(host, this.#engineHost, options, options.shared);

@@ -19,6 +19,8 @@ export interface Capabilities {
   readonly durable: boolean;
   /** Whether `run.result()` works without a store. */
   readonly results: boolean;
+  /** `orderingKey`. */
+  readonly ordering: boolean;
   /** Whether overlapping runs of one schedule can be told and skipped. */
   readonly overlap: boolean;
 }
@@ -36,6 +38,8 @@ export interface OutgoingTask {
   /** Key and window in seconds. */
   readonly dedupe: { readonly key: string; readonly window: number } | undefined;
   readonly priority: string | undefined;
+  /** Tasks of one key of a route are delivered in order. */
+  readonly orderingKey?: string | undefined;
   /** Attempts used before, by a task that is created anew. */
   readonly carriedAttempts: number;
 }
@@ -62,6 +66,12 @@ export interface Backend {
   /** As `TASKS_BACKEND` spells it. */
   readonly name: string;
   readonly capabilities: Capabilities;
+  /** What it can do for one route, where that differs from route to route. */
+  capabilitiesOf?(route: AnyRoute): Capabilities;
+  /** Id for a task that has a key and no id of its own, where the id of the one that holds the key cannot be asked for. */
+  dedupedId?(route: AnyRoute, dedupe: NonNullable<OutgoingTask["dedupe"]>, now: number): string | undefined;
+  /** Loads and connects ahead of the first `send`, whose caller would wait for it. */
+  warm?(): Promise<void>;
   /** Resolves once the backend has the task; rejects when it does not. */
   send(task: OutgoingTask): Receipt | Promise<Receipt>;
   /** Many at once, in order; each element stands for the task at its place. Never rejects as a whole. */
@@ -81,6 +91,8 @@ export interface BackendHost {
   /** Which client of the process it is, counted from 1 as they are made. */
   readonly generation: number;
   readonly registry: Registry;
+  /** Whether a route's tasks are this backend's to carry; not to be asked before the backend is made. */
+  carries(route: AnyRoute): boolean;
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -11,6 +11,7 @@ const ENQUEUE_OPTIONS = [
   "dedupeKey",
   "dedupeWindow",
   "priority",
+  "orderingKey",
   "id",
 ] as const satisfies readonly (keyof EnqueueOptions)[];
 
@@ -20,6 +21,7 @@ const NEEDS: readonly [option: keyof EnqueueOptions, capability: keyof Capabilit
   ["runAt", "delay"],
   ["dedupeKey", "dedupe"],
   ["priority", "priority"],
+  ["orderingKey", "ordering"],
 ];
 
 /** A hundred years: beyond some point there would be no date for the moment. Backends have nearer limits. */
@@ -36,10 +38,11 @@ function refuse(name: keyof EnqueueOptions, expected: string, got: unknown): nev
  *
  * @throws TasksError `INVALID_OPTION` or `UNSUPPORTED`.
  */
-export function assertEnqueueOptions(options: EnqueueOptions, backend: Backend): void {
+export function assertEnqueueOptions(options: EnqueueOptions, route: AnyRoute, backend: Backend): void {
   assertKnownOptions("enqueue", options, ENQUEUE_OPTIONS);
+  const capabilities = backend.capabilitiesOf?.(route) ?? backend.capabilities;
   for (const [option, capability] of NEEDS) {
-    if (options[option] !== undefined && !backend.capabilities[capability]) {
+    if (options[option] !== undefined && !capabilities[capability]) {
       throw new TasksError(
         "UNSUPPORTED",
         `enqueue: expected a backend that can do ${capability} for ${option}, got ${backend.name}; leave ${option} out or use another backend`,
@@ -59,6 +62,25 @@ export function assertEnqueueOptions(options: EnqueueOptions, backend: Backend):
   if (dedupeWindow !== undefined && dedupeKey === undefined)
     refuse("dedupeWindow", "left out without dedupeKey", dedupeWindow);
   if (id !== undefined && !TASK_ID.test(id)) refuse("id", "1–200 characters of [A-Za-z0-9._~-]", id);
+  assertRouteOptions(options, route);
+}
+
+/** What an option names must be declared by the route. */
+function assertRouteOptions({ priority, orderingKey }: EnqueueOptions, { path, settings }: AnyRoute): void {
+  if (priority !== undefined) {
+    const known = Object.keys(settings.queue.priorities ?? {});
+    if (!known.includes(priority))
+      refuse(
+        "priority",
+        `one of "${path}" (${known.join(", ") || "it declares none"}; see queue.priorities)`,
+        priority,
+      );
+  }
+  if (orderingKey === undefined) return;
+  const fits =
+    typeof orderingKey === "string" && orderingKey !== "" && new TextEncoder().encode(orderingKey).length <= 1024;
+  if (!fits) refuse("orderingKey", "a text of 1–1024 bytes", orderingKey);
+  if (!settings.ordered) refuse("orderingKey", `left out of "${path}", which is not declared as ordered`, orderingKey);
 }
 
 /**
@@ -67,8 +89,8 @@ export function assertEnqueueOptions(options: EnqueueOptions, backend: Backend):
  * @throws TasksError `UNSUPPORTED` when a route asks for it explicitly; where it is only the default, says so once.
  */
 export function assertRoutesFit(routes: readonly AnyRoute[], backend: Backend, logger: Logger): void {
-  if (backend.capabilities.overlap) return;
-  const scheduled = routes.filter((route) => route.settings.schedule !== undefined);
+  const overlaps = (route: AnyRoute) => (backend.capabilitiesOf?.(route) ?? backend.capabilities).overlap;
+  const scheduled = routes.filter((route) => route.settings.schedule !== undefined && !overlaps(route));
   for (const route of scheduled) {
     if (route.settings.overlap === "skip") {
       throw new TasksError(

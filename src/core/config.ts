@@ -1,22 +1,24 @@
-import { TasksError } from "./errors.ts";
+import { type CloudConfig, type CloudOptions, readCloudConfig, withCloudOptions } from "./cloud-config.ts";
 import { assertNoFaults, type FaultOptions, readFaults } from "./fault-options.ts";
 import { assertNaming, type Naming } from "./names.ts";
 import { shown } from "./options.ts";
+import { Problems } from "./problems.ts";
 
 /** Environment variables as `process.env` holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Values of `TASKS_BACKEND`. */
-export const BACKEND_NAMES = ["immediate", "local", "local-http"] as const;
+export const BACKEND_NAMES = ["immediate", "local", "local-http", "pubsub", "cloud-tasks"] as const;
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
 /** Every variable that the library reads, with what it means; the reference in the docs is tested against this list. */
 export const VARIABLES = {
   TASKS_ENVIRONMENT: "Prefix of every resource name, such as dev, staging or prod. Default dev.",
   TASKS_NAMESPACE: "The service's own part of every resource name. Required outside dev; there the default is app.",
-  TASKS_BACKEND: "immediate, local or local-http. Default outside production: local.",
+  TASKS_BACKEND:
+    "immediate, local, local-http, pubsub, cloud-tasks, or pubsub,cloud-tasks for both. Default outside production: local.",
   TASKS_SERVICE_ACCOUNT:
-    "E-mails of the service accounts whose push tokens are accepted, comma-separated. Required in production with OIDC.",
+    "E-mails of the service accounts whose push tokens are accepted, comma-separated; subscriptions, tasks and jobs are made to push as the first. Required in production with OIDC.",
   TASKS_AUDIENCE:
     "Audiences that push tokens may be addressed to, comma-separated. Default: CLOUD_RUN_SERVICE_URL, with and without the push path.",
   TASKS_PUSH_SECRET:
@@ -32,9 +34,20 @@ export const VARIABLES = {
   TASKS_FAULT_LATENCY_JITTER: "By what share, 0–1, of itself that latency varies. Default 0.",
   TASKS_FAULT_REORDER_RATE: "Share, 0–1, of deliveries that it puts behind the others that wait. Default 0.",
   TASKS_FAULT_SEED: "Whole number, 0–4294967295, that makes faults repeatable. Default: random, and logged.",
-  GCP_PROJECT_ID: "Project of every cloud resource.",
+  TASKS_DEFERRAL_QUEUE:
+    "Cloud Tasks queue in which delayed and deduplicated messages of Pub/Sub wait: its id, its full name, or true for {environment}--{namespace}-deferral. Default: none, and delay, runAt and dedupeKey are refused.",
+  TASKS_GENERATION:
+    "Whole number that grows with every deployment: an older one never overwrites what a newer one has provisioned. Default: the number in K_REVISION.",
+  TASKS_EMULATOR_HOST:
+    "host:port of a taskroute emulator, for all three services and the keys of its push tokens. Default: Google Cloud.",
+  PUBSUB_EMULATOR_HOST: "host:port of an emulator of Pub/Sub. Default: TASKS_EMULATOR_HOST.",
+  CLOUD_TASKS_EMULATOR_HOST: "host:port of an emulator of Cloud Tasks. Default: TASKS_EMULATOR_HOST.",
+  CLOUD_SCHEDULER_EMULATOR_HOST: "host:port of an emulator of Cloud Scheduler. Default: TASKS_EMULATOR_HOST.",
+  GCP_PROJECT_ID: "Project of every cloud resource. Default: GOOGLE_CLOUD_PROJECT.",
+  GOOGLE_CLOUD_PROJECT: "What GCP_PROJECT_ID is where that is not set.",
   CLOUD_RUN_SERVICE_URL: "Public https URL of the service, without the push path.",
-  SCHEDULER_LOCATION: "Region of scheduler jobs and queues. Default europe-west2.",
+  SCHEDULER_LOCATION: "Region of scheduler jobs. Default europe-west2.",
+  TASKS_QUEUE_LOCATION: "Region of Cloud Tasks queues. Default: SCHEDULER_LOCATION.",
 } as const;
 
 /** Marks of an environment that is production whatever `NODE_ENV` says: Cloud Run sets none. */
@@ -51,18 +64,19 @@ const LOCAL_FILE = ".taskroute/local.db";
 const IN_MEMORY = ":memory:";
 
 /** What the environment says, checked. */
-export interface Config extends Naming {
+export interface Config extends Naming, CloudConfig {
   /** `NODE_ENV=production`, or on Cloud Run, App Engine or Kubernetes. */
   readonly production: boolean;
-  readonly backend: BackendName | undefined;
+  /** The names that `TASKS_BACKEND` lists, the default first; empty when it is not set. */
+  readonly backends: readonly BackendName[];
   readonly serviceAccounts: readonly string[];
   readonly audiences: readonly string[];
   readonly pushSecrets: readonly string[];
   readonly pushPath: string;
   readonly pushUrl: string;
-  readonly projectId: string | undefined;
   readonly serviceUrl: string | undefined;
-  readonly schedulerLocation: string;
+  /** Where the services push to: `serviceUrl` with the push path. */
+  readonly pushEndpoint: string | undefined;
   /** Where a local backend chosen by the environment keeps its queue; `undefined` for memory. */
   readonly localFile: string | undefined;
   /** What goes wrong on a local engine. */
@@ -77,6 +91,7 @@ export interface ConfigOverrides {
   readonly testing?: boolean | undefined;
   readonly environment?: string | undefined;
   readonly namespace?: string | undefined;
+  readonly cloud?: CloudOptions | undefined;
 }
 
 function listOf(value: string | undefined): readonly string[] {
@@ -109,33 +124,6 @@ export function isBuilding(env: Environment): boolean {
   return env.NEXT_PHASE === "phase-production-build";
 }
 
-/** Collects what is wrong, so that one error can say everything. */
-export class Problems {
-  readonly #lines: string[] = [];
-
-  add(line: string): void {
-    this.#lines.push(line);
-  }
-
-  catch<T>(read: () => T, fallback: T): T {
-    try {
-      return read();
-    } catch (error) {
-      this.add((error as Error).message);
-      return fallback;
-    }
-  }
-
-  throwAny(): void {
-    if (this.#lines.length === 0) return;
-    const count = this.#lines.length === 1 ? "1 problem" : `${this.#lines.length} problems`;
-    throw new TasksError(
-      "INVALID_CONFIG",
-      `environment: ${count}\n${this.#lines.map((line) => `  - ${line}`).join("\n")}`,
-    );
-  }
-}
-
 function readUrl(env: Environment, name: string, problems: Problems): string | undefined {
   const value = env[name]?.trim();
   if (value === undefined || value === "") return undefined;
@@ -147,13 +135,16 @@ function readUrl(env: Environment, name: string, problems: Problems): string | u
   return value.replace(/\/+$/, "");
 }
 
-function readBackend(env: Environment, problems: Problems): BackendName | undefined {
-  const value = env.TASKS_BACKEND?.trim();
-  if (value === undefined || value === "") return undefined;
-  const name = BACKEND_NAMES.find((known) => known === value);
-  if (name === undefined)
-    problems.add(`TASKS_BACKEND: expected ${BACKEND_NAMES.join(", ")}, got ${shown(value)}; correct or unset it`);
-  return name;
+/** Several at once only of those that a route can choose between. */
+function readBackends(env: Environment, problems: Problems): readonly BackendName[] {
+  const names = listOf(env.TASKS_BACKEND);
+  const known = names.filter((name) => BACKEND_NAMES.some((backend) => backend === name)) as BackendName[];
+  const together = known.every((name) => name === "pubsub" || name === "cloud-tasks") && new Set(known).size === 2;
+  if (known.length < names.length || (names.length > 1 && !together)) {
+    const got = shown(env.TASKS_BACKEND);
+    problems.add(`TASKS_BACKEND: expected ${BACKEND_NAMES.join(", ")}, or pubsub,cloud-tasks, got ${got}; correct it`);
+  }
+  return known;
 }
 
 function readNaming(env: Environment, overrides: ConfigOverrides, problems: Problems): Naming {
@@ -193,7 +184,8 @@ function readAudiences(env: Environment, serviceUrl: string | undefined, pushPat
  *
  * @throws TasksError `INVALID_CONFIG` with one line for each thing that is missing or wrong.
  */
-export function resolveConfig(env: Environment, overrides: ConfigOverrides = {}): Config {
+export function resolveConfig(given: Environment, overrides: ConfigOverrides = {}): Config {
+  const env = withCloudOptions(given, overrides.cloud);
   const problems = new Problems();
   const serviceUrl = readUrl(env, "CLOUD_RUN_SERVICE_URL", problems);
   const pushPath = readPushPath(env, problems);
@@ -201,15 +193,15 @@ export function resolveConfig(env: Environment, overrides: ConfigOverrides = {})
   const config: Config = {
     ...readNaming(env, overrides, problems),
     production: overrides.production === true || isProduction(env),
-    backend: readBackend(env, problems),
+    backends: readBackends(env, problems),
     serviceAccounts: listOf(env.TASKS_SERVICE_ACCOUNT),
     audiences: readAudiences(env, serviceUrl, pushPath),
     pushSecrets: listOf(env.TASKS_PUSH_SECRET),
     pushPath,
     pushUrl,
-    projectId: env.GCP_PROJECT_ID?.trim() || undefined,
+    ...readCloudConfig(env, problems),
     serviceUrl,
-    schedulerLocation: env.SCHEDULER_LOCATION?.trim() || "europe-west2",
+    pushEndpoint: serviceUrl === undefined ? undefined : `${serviceUrl}${pushPath}`,
     localFile: readLocalFile(env, overrides.testing === true || isTesting(env)),
     faults: readFaults(env, (problem) => problems.add(problem)),
   };

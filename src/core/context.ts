@@ -16,6 +16,11 @@ export interface EnqueueOptions {
   readonly dedupeWindow?: number;
   /** A priority of the route's queues; only for backends that declare `priority`. */
   readonly priority?: string;
+  /**
+   * Tasks of one key are delivered in the order in which they were enqueued, one at a time; only for routes with `ordered`
+   * and backends that declare `ordering`. At most 1024 bytes.
+   */
+  readonly orderingKey?: string;
   /** Task id of your own, at most 200 characters of `[A-Za-z0-9._~-]`. Default: a fresh UUID. For the retry of a failed enqueue. */
   readonly id?: string;
 }

@@ -75,6 +75,11 @@ export interface DeadLetterBox extends DeadLetterSink {
   drop(taskId: string): Promise<boolean>;
 }
 
+/** Whether a sink can be looked into. */
+export function isBox(sink: DeadLetterSink | DeadLetterBox | undefined): sink is DeadLetterBox {
+  return sink !== undefined && "list" in sink;
+}
+
 /** `Name: message` of anything thrown; never throws itself, though getters of an error may. */
 export function describeError(error: unknown): string {
   try {

@@ -22,6 +22,8 @@ export interface Delivery {
   readonly scheduledFor: Date | undefined;
   /** When the message was published, in ISO 8601 as the transport wrote it, unchecked. */
   readonly publishTime: string | undefined;
+  /** The key behind which other messages wait for this one, where the transport keeps an order. */
+  readonly orderingKey?: string | undefined;
   /** Milliseconds since the epoch at which the delivery arrived. */
   readonly receivedAt: number;
   /** Everything else that travelled: Pub/Sub attributes. */

@@ -25,6 +25,18 @@ export type TasksErrorCode =
   | "CLOSED"
   /** The backend did not accept a task. */
   | "NOT_ACCEPTED"
+  /** A package that is needed for what was asked, and that is not among the dependencies, is not installed. */
+  | "MISSING_PACKAGE"
+  /** A topic, subscription or queue that should be there is not: nobody has provisioned it, or somebody has deleted it. */
+  | "NOT_PROVISIONED"
+  /** Google Cloud was asked without credentials, or with credentials that it does not take. */
+  | "NO_CREDENTIALS"
+  /** The account in use may not do what was asked; the text names the role, the resource and the command that grants it. */
+  | "NOT_PERMITTED"
+  /** A quota of the project is used up. */
+  | "QUOTA_EXHAUSTED"
+  /** Provisioning failed, in part or as a whole; the text says what, and `cause` is the whole report. */
+  | "PROVISION_FAILED"
   /** A task whose result was awaited has failed for good; `cause` is what it threw. */
   | "TASK_FAILED"
   /** Something did not finish in the time, or the number of deliveries, that it was given. */

@@ -121,6 +121,22 @@ export function resourceNames(naming: Naming, path: string): ResourceNames {
   };
 }
 
+/**
+ * The queue of one priority of a route: `{queue}-{priority}`.
+ *
+ * @param queue id, or full name, of the route's own queue.
+ */
+export function priorityQueueName(queue: string, priority: string): string {
+  const at = queue.lastIndexOf("/") + 1;
+  return queue.slice(0, at) + shorten(`${queue.slice(at)}-${priority}`, LONGEST_QUEUE_ID);
+}
+
+/** Id of the queue in which delayed messages of Pub/Sub wait: `{env}--{namespace}-deferral`. */
+export function deferralQueueName(naming: Naming): string {
+  assertNaming(naming);
+  return `${naming.environment}--${naming.namespace}-deferral`.replaceAll("_", "-");
+}
+
 function shorten(name: string, limit: number): string {
   if (name.length <= limit) return name;
   const hash = fnv1a64(name);

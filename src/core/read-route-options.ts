@@ -2,7 +2,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TasksError } from "./errors.ts";
 import { assertPath } from "./names.ts";
 import { assertKnownOptions, OptionReader, shown } from "./options.ts";
-import type { KillSwitchOptions, QueueOptions, RouteSettings, TaskContractOptions, Via } from "./route-options.ts";
+import { readQueue } from "./read-queue.ts";
+import type { KillSwitchOptions, RouteSettings, TaskContractOptions, Via } from "./route-options.ts";
 import { assertSchedule } from "./schedule.ts";
 
 const CONTRACT_OPTIONS = [
@@ -19,54 +20,16 @@ const CONTRACT_OPTIONS = [
   "overlap",
   "lockTtl",
   "via",
+  "ordered",
   "queue",
   "maxConcurrency",
   "killSwitch",
 ] as const satisfies readonly (keyof TaskContractOptions<string, object, unknown>)[];
 
-const QUEUE_OPTIONS = [
-  "name",
-  "managed",
-  "ratePerSecond",
-  "maxConcurrent",
-  "maxDoublings",
-  "maxRetryDuration",
-  "logSampling",
-] as const satisfies readonly (keyof QueueOptions)[];
-
 /** Options as they come from a caller that no compiler may have checked. */
 type UncheckedOptions = { readonly [K in keyof TaskContractOptions<string, never, unknown>]?: unknown };
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const QUEUE_ID = /^[A-Za-z0-9-]{1,100}$/;
-const QUEUE_NAME = /^projects\/[^/]+\/locations\/[^/]+\/queues\/[A-Za-z0-9-]{1,100}$/;
-
-function readQueue(subject: string, value: unknown): QueueOptions {
-  const given = typeof value === "string" ? { name: value } : (value ?? {});
-  if (typeof given !== "object" || Array.isArray(given)) {
-    throw new TasksError(
-      "INVALID_OPTION",
-      `${subject}: expected queue to be a name or an object of settings, got ${shown(value)}`,
-    );
-  }
-  const queue: QueueOptions = given;
-  assertKnownOptions(`${subject} queue`, queue, QUEUE_OPTIONS);
-  const read = new OptionReader(`${subject} queue`, queue);
-  const name = read.text("name");
-  if (name !== undefined && !QUEUE_ID.test(name) && !QUEUE_NAME.test(name)) {
-    read.fail("name", "a queue id of 1–100 letters, digits and hyphens, or projects/P/locations/L/queues/Q");
-  }
-  if (queue.managed !== undefined && typeof queue.managed !== "boolean") read.fail("managed", "true or false");
-  if (queue.ratePerSecond !== undefined && !(queue.ratePerSecond > 0))
-    read.fail("ratePerSecond", "more than 0 and at most 500");
-  read.number("ratePerSecond", { min: 0, max: 500 }, undefined);
-  read.number("maxConcurrent", { min: 1, max: 5000, whole: true }, undefined);
-  read.number("maxDoublings", { min: 0, max: 16, whole: true }, undefined);
-  read.number("maxRetryDuration", { min: 0, max: 31 * 86_400, unit: "seconds" }, undefined);
-  read.number("logSampling", { min: 0, max: 1 }, undefined);
-  return Object.freeze({ ...queue, ...(name === undefined ? {} : { managed: queue.managed ?? !name.includes("/") }) });
-}
-
 function readKillSwitch(subject: string, value: unknown): Required<KillSwitchOptions> | undefined {
   if (value === undefined) return undefined;
   const options = typeof value === "string" ? { env: value } : (value as KillSwitchOptions);
@@ -143,6 +106,13 @@ function readSchedule(
   return { schedule, scheduleTimezone, schedulePayload };
 }
 
+function readOrdered(read: OptionReader, via: Via | undefined, ordered: unknown): boolean {
+  if (ordered !== undefined && typeof ordered !== "boolean") read.fail("ordered", "true or false");
+  if (ordered === true && via === "cloud-tasks")
+    read.fail("ordered", 'left out with via: "cloud-tasks"', "Cloud Tasks keeps no order");
+  return ordered === true;
+}
+
 /**
  * Checks the options of a route or contract and fills in the defaults.
  *
@@ -181,6 +151,7 @@ export function readRouteOptions(kind: "TaskRoute" | "TaskContract", given: obje
     overlap: read.oneOf("overlap", ["skip", "allow"]),
     lockTtl: read.number("lockTtl", { min: 1, max: 86_400, unit: "seconds" }, deadlines.ackDeadline + 30),
     via,
+    ordered: readOrdered(read, via, options.ordered),
     queue: readQueue(subject, options.queue),
     maxConcurrency: read.number("maxConcurrency", { min: 1, max: 100_000, whole: true }, undefined),
     killSwitch: readKillSwitch(subject, options.killSwitch),

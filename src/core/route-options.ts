@@ -19,6 +19,23 @@ export interface QueueOptions {
   readonly maxRetryDuration?: number;
   /** Share of operations logged to Cloud Logging, 0–1. */
   readonly logSampling?: number;
+  /**
+   * Further queues of the route, by the `priority` that `enqueue` names: each is a queue of its own, named
+   * `{queue}-{priority}`, with the settings given here and else those of the route's queue.
+   */
+  readonly priorities?: Readonly<Record<string, PriorityOptions>>;
+}
+
+/** Settings of one priority's queue, where they differ from those of the route's own queue. */
+export interface PriorityOptions
+  extends Pick<
+    QueueOptions,
+    "name" | "managed" | "ratePerSecond" | "maxConcurrent" | "maxDoublings" | "maxRetryDuration" | "logSampling"
+  > {
+  /** Shortest back-off before a retry, in seconds, 0–3600. Default: the route's. */
+  readonly minRetryDelay?: number;
+  /** Longest back-off before a retry, in seconds, 0–3600. Default: the route's. */
+  readonly maxRetryDelay?: number;
 }
 
 /** Switches a route off by an environment variable that holds `false`, `0`, `off` or `no`. */
@@ -69,6 +86,11 @@ export interface TaskContractOptions<P extends string, I extends object, O> {
   readonly lockTtl?: number;
   /** Which service carries this route. Default: the backend's own. */
   readonly via?: Via;
+  /**
+   * Whether `enqueue` may name an `orderingKey`: then messages of one key are delivered in order, one at a time, and one
+   * that fails holds up those behind it. Fixed when the subscription is made. Not via Cloud Tasks. Default `false`.
+   */
+  readonly ordered?: boolean;
   /** The route's queue: its name, or its settings. Default: one queue a route, named after its path. */
   readonly queue?: string | QueueOptions;
   /** Runs of this route at once in this process; a delivery waits up to 10 s for a slot, then 429. Default: no limit. */
@@ -95,6 +117,7 @@ export interface RouteSettings {
   /** Seconds. */
   readonly lockTtl: number;
   readonly via: Via | undefined;
+  readonly ordered: boolean;
   readonly queue: QueueOptions;
   readonly maxConcurrency: number | undefined;
   readonly killSwitch: Required<KillSwitchOptions> | undefined;

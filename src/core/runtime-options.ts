@@ -1,11 +1,13 @@
 import type { AuthFactory } from "./auth.ts";
 import type { BackendFactory } from "./backend.ts";
 import type { Clock } from "./clock.ts";
+import type { CloudOptions } from "./cloud-config.ts";
 import type { Environment } from "./config.ts";
 import type { Hooks } from "./events.ts";
 import type { Middleware } from "./invoke.ts";
 import type { Logger } from "./logger.ts";
 import { assertKnownOptions, OptionReader } from "./options.ts";
+import { type BootProvisioning, type BootSettings, readBootProvisioning } from "./provisioning.ts";
 
 /** Options of `createTasks` that do not depend on the types of its routes. */
 export interface RuntimeOptions {
@@ -13,8 +15,18 @@ export interface RuntimeOptions {
   readonly environment?: string;
   /** The service's part of every resource name. Default `TASKS_NAMESPACE`; required outside dev. */
   readonly namespace?: string;
-  /** Where tasks go: `immediate()`, `local()`, `localHttp()`. Default: what `TASKS_BACKEND` names, else local outside production. */
-  readonly backend?: BackendFactory;
+  /**
+   * Where tasks go: `immediate()`, `local()`, `localHttp()`, `pubsub()`, `cloudTasks()`; or the last two in a list, of which
+   * the first takes every route that names no `via`. Default: what `TASKS_BACKEND` names, else local outside production.
+   */
+  readonly backend?: BackendFactory | readonly BackendFactory[];
+  /** Project, regions, service and accounts in Google Cloud. Default: from the environment. */
+  readonly cloud?: CloudOptions;
+  /**
+   * `"on-boot"` makes and updates the service's cloud resources once, when a process starts on Cloud Run; it never deletes
+   * any. Default: never, which leaves it to `tasks.provision()` in a deployment.
+   */
+  readonly provision?: "on-boot" | BootProvisioning;
   /** How push requests prove who they are: `oidc()`, `sharedSecret()`, `noAuth()`. Default: from the environment. */
   readonly auth?: AuthFactory;
   /** Called as tasks come and go. */
@@ -40,6 +52,8 @@ export const RUNTIME_OPTIONS: readonly string[] = [
   "environment",
   "namespace",
   "backend",
+  "cloud",
+  "provision",
   "auth",
   "hooks",
   "middleware",
@@ -58,8 +72,14 @@ const DRAIN_TIMEOUT_S = 8;
  *
  * @throws TasksError `INVALID_OPTION`.
  */
-export function readRuntimeOptions(options: RuntimeOptions): { readonly drainTimeout: number } {
+export function readRuntimeOptions(options: RuntimeOptions): {
+  readonly drainTimeout: number;
+  readonly boot: BootSettings | undefined;
+} {
   assertKnownOptions("createTasks", options, RUNTIME_OPTIONS);
   const read = new OptionReader("createTasks", options);
-  return { drainTimeout: read.number("drainTimeout", { min: 0, max: 3600, unit: "seconds" }, DRAIN_TIMEOUT_S) };
+  return {
+    drainTimeout: read.number("drainTimeout", { min: 0, max: 3600, unit: "seconds" }, DRAIN_TIMEOUT_S),
+    boot: readBootProvisioning(options.provision),
+  };
 }

@@ -1,32 +1,40 @@
 import type { AuthFactory } from "./auth.ts";
-import type { Backend, BackendFactory, BackendHost, OutgoingTask, Receipt } from "./backend.ts";
-import { assertEnqueueOptions, assertLettersKept, assertRoutesFit } from "./capabilities.ts";
+import type { Backend, BackendFactory, BackendHost } from "./backend.ts";
+import { boot } from "./boot.ts";
+import { buildBackend } from "./build-backend.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, type Environment, isProduction, isTesting, resolveConfig } from "./config.ts";
 import { consoleLogger } from "./console-logger.ts";
-import type { EnqueueOptions } from "./context.ts";
 import { type AnyRoute, bindNaming } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
+import { Enqueuer } from "./enqueuer.ts";
 import { TasksError } from "./errors.ts";
 import { boundHooks, callHook, type Hooks } from "./events.ts";
 import { Executor } from "./executor.ts";
-import { freshId, nextGeneration } from "./fresh-id.ts";
+import { nextGeneration } from "./fresh-id.ts";
 import type { ContextFactory } from "./invoke.ts";
 import { guarded, type Logger } from "./logger.ts";
 import type { Outcome } from "./outcome.ts";
-import { encodePayload, payloadOf } from "./payload.ts";
+import type { BootSettings, Provisioner } from "./provisioning.ts";
 import { Registry } from "./registry.ts";
 import { type RuntimeOptions, readRuntimeOptions } from "./runtime-options.ts";
-import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
 import { tickId } from "./tick.ts";
 
-const NO_OPTIONS: EnqueueOptions = Object.freeze({});
-
-/** Seconds after which an enqueued key may be used again, unless said otherwise: as long as Cloud Tasks promises. */
-const DEDUPE_WINDOW_S = 3600;
 /** Milliseconds that runs get to end after their signals were aborted at `close`. */
 const ABORT_GRACE_MS = 1000;
+
+/** What the place that puts the parts together gives to a client: the core imports no part. */
+export interface Composition {
+  /** The backend of a client that names none. */
+  chooseBackend(config: Config): BackendFactory | readonly BackendFactory[];
+  loadProvisioner(runtime: Runtime): Promise<Provisioner>;
+  /**
+   * The process's own variables. An `env` option may be a selection of them, from which the marks of production are
+   * missing: both are looked at. Default: none.
+   */
+  readonly platform?: Environment;
+}
 
 /** What surrounds the types: everything that `createTasks`, the push handler, the adapters and the backends work with. */
 export class Runtime {
@@ -36,12 +44,13 @@ export class Runtime {
   readonly env: Environment;
   readonly auth: AuthFactory | undefined;
   readonly executor: Executor;
+  readonly enqueuer: Enqueuer;
   readonly #generation = nextGeneration();
   readonly #options: RuntimeOptions;
   readonly #hooks: Hooks;
   readonly #drainTimeout: number;
-  readonly #chooseBackend: (config: Config) => BackendFactory;
-  readonly #platform: Environment;
+  readonly #boot: BootSettings | undefined;
+  readonly #composition: Composition;
   #config: Config | undefined;
   #backend: Backend | undefined;
   #closing: Promise<void> | undefined;
@@ -50,25 +59,32 @@ export class Runtime {
   /**
    * Checks options and routes; reads no environment and starts nothing.
    *
-   * @param platform the process's own variables. An `env` option may be a selection of them, from which the marks of
-   * production are missing: both are looked at.
    * @throws TasksError `INVALID_OPTION` or `DUPLICATE_ROUTE`.
    */
   constructor(
     options: RuntimeOptions & { readonly routes: readonly AnyRoute[]; readonly context?: ContextFactory<unknown> },
-    chooseBackend: (config: Config) => BackendFactory,
-    platform: Environment = {},
+    composition: Composition,
   ) {
-    this.#drainTimeout = readRuntimeOptions(options).drainTimeout;
+    const { drainTimeout, boot: bootSettings } = readRuntimeOptions(options);
+    this.#drainTimeout = drainTimeout;
+    this.#boot = bootSettings;
     this.registry = new Registry(options.routes);
     this.env = options.env ?? {};
     this.clock = options.clock ?? systemClock;
-    this.#platform = platform;
     this.logger = guarded(options.logger ?? consoleLogger({ json: isProduction(this.env) }));
     this.auth = options.auth;
     this.#options = options;
     this.#hooks = boundHooks(options.hooks);
-    this.#chooseBackend = chooseBackend;
+    this.#composition = composition;
+    this.enqueuer = new Enqueuer({
+      registry: this.registry,
+      clock: this.clock,
+      logger: this.logger,
+      hooks: this.#hooks,
+      backend: () => this.backend,
+      assertOpen: () => this.#assertOpen(),
+      mayReplace: (delivery) => this.#mayReplace(delivery),
+    });
     this.executor = new Executor({
       registry: this.registry,
       clock: this.clock,
@@ -77,10 +93,10 @@ export class Runtime {
       env: this.env,
       context: options.context,
       middleware: options.middleware ?? [],
-      ready: options.ready,
+      ready: this.#readiness(options.ready),
       config: () => this.config,
       sink: (delivery) => (this.#mayReplace(delivery) ? this.backend.deadLetters : undefined),
-      enqueue: (route, ...[payload, enqueueOptions]) => this.enqueue(route, payload, enqueueOptions),
+      enqueue: (route, ...[payload, enqueueOptions]) => this.enqueuer.enqueue(route, payload, enqueueOptions),
     });
     for (const route of this.registry.routes) bindNaming(route, () => this.config);
   }
@@ -91,8 +107,11 @@ export class Runtime {
    * @throws TasksError `INVALID_CONFIG`.
    */
   get config(): Config {
-    const platform = { production: isProduction(this.#platform), testing: isTesting(this.#platform) };
-    this.#config ??= resolveConfig(this.env, { ...this.#options, ...platform });
+    if (this.#config === undefined) {
+      const { platform = {} } = this.#composition;
+      const marks = { production: isProduction(platform), testing: isTesting(platform) };
+      this.#config = resolveConfig(this.env, { ...this.#options, ...marks });
+    }
     return this.#config;
   }
 
@@ -103,14 +122,47 @@ export class Runtime {
    */
   get backend(): Backend {
     if (this.#backend === undefined) {
-      if (this.#closed) throw closedError();
-      const factory = this.#options.backend ?? this.#chooseBackend(this.config);
-      const backend = factory(this.#host());
-      assertRoutesFit(this.registry.routes, backend, this.logger);
-      if (this.config.production) assertLettersKept(this.registry.routes, backend);
-      this.#backend = backend;
+      this.#assertOpen();
+      const chosen = this.#options.backend ?? this.#composition.chooseBackend(this.config);
+      this.#backend = buildBackend(chosen, this.#host());
     }
     return this.#backend;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed)
+      throw new TasksError("CLOSED", "client: expected an open one, got a closed one; use it before close()");
+  }
+
+  /** See `Tasks.start`. */
+  start(): Promise<void> {
+    const delivering = this.backend.start?.() ?? Promise.resolve();
+    const provisioned = this.#provisioned;
+    return provisioned === undefined ? delivering : Promise.all([delivering, provisioned]).then(() => {});
+  }
+
+  /** What makes this client's cloud resources, loaded when first asked for. */
+  provisioner(): Promise<Provisioner> {
+    return this.#composition.loadProvisioner(this);
+  }
+
+  /** The provisioning at boot that others wait for; begins it if there is one. */
+  get #provisioned(): Promise<void> | undefined {
+    const settings = this.#boot;
+    if (settings === undefined || !this.config.onCloudRun) return undefined;
+    const { environment, namespace } = this.config;
+    const key = [environment, namespace, ...this.registry.routes.map(({ path }) => path)].join("\n");
+    const { clock, logger } = this;
+    const begun = boot({ settings, key, clock, logger, provisioner: () => this.provisioner() });
+    return settings.required ? begun : undefined;
+  }
+
+  #readiness(ready: RuntimeOptions["ready"]): RuntimeOptions["ready"] {
+    if (this.#boot?.required !== true) return ready;
+    return async () => {
+      await this.#provisioned;
+      return ready === undefined || ready();
+    };
   }
 
   /**
@@ -122,7 +174,7 @@ export class Runtime {
     return ownMessage || !this.config.production || this.backend.capabilities.durable;
   }
 
-  #host(): BackendHost {
+  #host(): Omit<BackendHost, "carries"> {
     return {
       generation: this.#generation,
       registry: this.registry,
@@ -158,101 +210,6 @@ export class Runtime {
     callHook(this.#hooks.finished, event, this.logger);
   }
 
-  /** Validates, names and hands one task to the backend; resolves once the backend has it. */
-  async enqueue<R>(ref: { readonly path: string }, input: unknown, options?: EnqueueOptions): Promise<TaskRun<R>> {
-    const prepared = this.prepare(ref, input, options);
-    const task = isThenable(prepared) ? await prepared : prepared;
-    const receipt = this.#send(task);
-    return this.accepted(task, isThenable(receipt) ? await receipt : receipt);
-  }
-
-  /**
-   * A task as it will be sent: everything is checked, nothing has happened yet.
-   *
-   * @throws TasksError `UNKNOWN_ROUTE`, `INVALID_PAYLOAD`, `INVALID_OPTION`, `UNSUPPORTED` or `CLOSED`.
-   */
-  prepare(
-    ref: { readonly path: string },
-    input: unknown,
-    options: EnqueueOptions = NO_OPTIONS,
-  ): OutgoingTask | Promise<OutgoingTask> {
-    if (this.#closed) throw closedError();
-    const route = this.registry.resolve(ref);
-    if (options !== NO_OPTIONS) assertEnqueueOptions(options, this.backend);
-    const payloadJson = encodePayload(route, input);
-    if (typeof payloadJson === "string") return this.#outgoing(route, payloadJson, options);
-    return payloadJson.then((text) => this.#outgoing(route, text, options));
-  }
-
-  #outgoing(route: AnyRoute, payloadJson: string, options: EnqueueOptions): OutgoingTask {
-    const now = this.clock.now();
-    const { delay, runAt, dedupeKey } = options;
-    return {
-      id: options.id ?? freshId(),
-      route,
-      payloadJson,
-      enqueuedAt: now,
-      runAt: runAt?.getTime() ?? (delay === undefined ? undefined : now + delay * 1000),
-      dedupe: dedupeKey === undefined ? undefined : { key: dedupeKey, window: options.dedupeWindow ?? DEDUPE_WINDOW_S },
-      priority: options.priority,
-      carriedAttempts: 0,
-    };
-  }
-
-  #send(task: OutgoingTask): Receipt | Promise<Receipt> {
-    const refused = (error: unknown) => {
-      throw notAccepted(task, error);
-    };
-    try {
-      const receipt = this.backend.send(task);
-      return isThenable(receipt) ? receipt.catch(refused) : receipt;
-    } catch (error) {
-      return refused(error);
-    }
-  }
-
-  /** Sends many prepared tasks; each settles by itself. */
-  async sendMany(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]> {
-    const backend = this.backend;
-    if (backend.sendMany !== undefined) return backend.sendMany(tasks);
-    return Promise.allSettled(tasks.map(async (task) => this.#send(task)));
-  }
-
-  /** The run of a task that the backend has. */
-  accepted<R>(task: OutgoingTask, receipt: Receipt): TaskRun<R> {
-    const { route } = task;
-    const hook = this.#hooks.enqueued;
-    if (hook !== undefined)
-      callHook(
-        hook,
-        { taskId: receipt.id, name: route.name, path: route.path, deduplicated: receipt.deduplicated },
-        this.logger,
-      );
-    return new ReceiptRun<R>(receipt, route.path, this.clock);
-  }
-
-  /**
-   * Creates a delivered task anew, to run `seconds` from now with the attempts it has used; `false` when the backend
-   * cannot delay, or keeps its tasks less well than the service that has this one. For `RetryAfter`.
-   */
-  async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
-    const backend = this.backend;
-    // A tick stays with its scheduler: created anew it would lose its lock against overlap.
-    if (delivery.scheduled || !backend.capabilities.delay || !this.#mayReplace(delivery)) return false;
-    const now = this.clock.now();
-    await backend.send({
-      id: delivery.taskId,
-      route,
-      payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
-      enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),
-      runAt: now + seconds * 1000,
-      dedupe: undefined,
-      priority: undefined,
-      carriedAttempts: delivery.attempt,
-    });
-    return true;
-  }
-
   /** See `Tasks.close`. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -266,19 +223,4 @@ export class Runtime {
     this.#closed = true;
     await this.#backend?.close();
   }
-}
-
-function closedError(): TasksError {
-  return new TasksError("CLOSED", "client: expected an open one, got a closed one; use it before close()");
-}
-
-/** The error of a task that a backend did not take. */
-export function notAccepted(task: OutgoingTask, cause: unknown): TasksError {
-  if (cause instanceof TasksError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new TasksError(
-    "NOT_ACCEPTED",
-    `enqueue of "${task.route.path}": expected the backend to take the task, got ${why}; it is not enqueued, try again`,
-    { cause },
-  );
 }

@@ -1,10 +1,12 @@
 import type { EnqueueOptions, PayloadArgs } from "./context.ts";
-import type { DeadLetter, DeadLetterBox, DeadLetterSink } from "./dead-letter.ts";
+import { type DeadLetter, isBox } from "./dead-letter.ts";
 import type { AnyRoute, RouteRef } from "./declaration.ts";
+import { notAccepted } from "./enqueuer.ts";
 import { TasksError } from "./errors.ts";
 import type { ContextFactory } from "./invoke.ts";
 import { type ResourceNames, resourceNames } from "./names.ts";
-import { notAccepted, type Runtime } from "./runtime.ts";
+import type { Plan, PlanOptions, ProvisionOptions, ProvisionReport } from "./provisioning.ts";
+import type { Runtime } from "./runtime.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 import type { TaskRun } from "./task-run.ts";
 
@@ -89,7 +91,7 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
     ...args: PayloadArgs<InputOf<T>>
   ): Promise<TaskRun<ResultOf<T>>> {
     const [payload, options] = args;
-    return this.runtime.enqueue<ResultOf<T>>(route, payload, options);
+    return this.runtime.enqueuer.enqueue<ResultOf<T>>(route, payload, options);
   }
 
   /**
@@ -103,14 +105,14 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
     items: readonly BulkItem<InputOf<T>>[],
   ): Promise<BulkResult<InputOf<T>, ResultOf<T>>> {
     const tasks = await Promise.all(
-      items.map(async ({ payload, ...options }) => this.runtime.prepare(route, payload, options)),
+      items.map(async ({ payload, ...options }) => this.runtime.enqueuer.prepare(route, payload, options)),
     );
-    const receipts = await this.runtime.sendMany(tasks);
+    const receipts = await this.runtime.enqueuer.sendMany(tasks);
     const accepted: TaskRun<ResultOf<T>>[] = [];
     const failed: { item: BulkItem<InputOf<T>>; error: TasksError }[] = [];
     for (const [index, task] of tasks.entries()) {
       const receipt = receipts[index];
-      if (receipt?.status === "fulfilled") accepted.push(this.runtime.accepted(task, receipt.value));
+      if (receipt?.status === "fulfilled") accepted.push(this.runtime.enqueuer.accepted(task, receipt.value));
       else
         failed.push({
           item: { ...(items[index] as BulkItem<InputOf<T>>), id: task.id },
@@ -127,12 +129,54 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
 
   /**
    * Starts a backend that delivers by itself (`local`, `local-http`), schedules included; resolves when every first tick is
-   * set. Handlers do it when they are built.
+   * set. On Cloud Run begins what `createTasks({ provision })` asks for, and waits for it if that is `required`. Handlers do
+   * all this when they are built.
    *
-   * @throws TasksError `INVALID_CONFIG` or `UNSUPPORTED`, at once, when the backend cannot be built.
+   * @throws TasksError `INVALID_CONFIG` or `UNSUPPORTED`, at once, when the backend cannot be built; `PROVISION_FAILED` where
+   * provisioning is `required`.
    */
   start(): Promise<void> {
-    return this.runtime.backend.start?.() ?? Promise.resolve();
+    return this.runtime.start();
+  }
+
+  /**
+   * Loads and connects what the first `enqueue` would otherwise wait for: Google's client libraries, some 200 ms of a cold
+   * start. Needless for local backends.
+   *
+   * @throws TasksError `MISSING_PACKAGE`, `INVALID_CONFIG`.
+   */
+  async warm(): Promise<void> {
+    await this.runtime.backend.warm?.();
+  }
+
+  /**
+   * What `provision` would do with the service's topics, subscriptions, queues and scheduler jobs. Lists what there is, and
+   * writes nothing.
+   *
+   * @throws TasksError `INVALID_CONFIG`, `MISSING_PACKAGE`, `NO_CREDENTIALS`, `NOT_PERMITTED`, `QUOTA_EXHAUSTED`.
+   */
+  async plan(options?: PlanOptions): Promise<Plan> {
+    return (await this.runtime.provisioner()).plan(options);
+  }
+
+  /**
+   * Makes and updates the service's cloud resources: writes what differs, and nothing else. A failure stops what depends on
+   * it and nothing else.
+   *
+   * @throws TasksError `PROVISION_FAILED` when anything failed, with the whole report as `cause`; else as `plan`.
+   */
+  async provision(options?: ProvisionOptions): Promise<ProvisionReport> {
+    return (await this.runtime.provisioner()).provision(options);
+  }
+
+  /**
+   * Deletes the cloud resources of this service in this environment, what waits in them included; queues only where their
+   * name is derived. Nobody else's are touched.
+   *
+   * @throws TasksError as `provision`.
+   */
+  async destroy(options?: ProvisionOptions): Promise<ProvisionReport> {
+    return (await this.runtime.provisioner()).destroy(options);
   }
 
   /**
@@ -142,7 +186,7 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
    */
   get deadLetters(): DeadLetters {
     const { backend } = this.runtime;
-    if (backend.deadLetters === undefined || !isBox(backend.deadLetters)) {
+    if (!isBox(backend.deadLetters)) {
       throw new TasksError(
         "UNSUPPORTED",
         `deadLetters: expected a backend that can list them, got ${backend.name}; use a local backend or a store`,
@@ -163,8 +207,4 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function isBox(sink: DeadLetterSink | DeadLetterBox): sink is DeadLetterBox {
-  return "list" in sink;
 }

@@ -1,6 +1,6 @@
 import type { Authenticator, AuthFactory, AuthScope, Verdict } from "../core/auth.ts";
 import type { PushTrust } from "../core/backend.ts";
-import { Problems } from "../core/config.ts";
+import { Problems } from "../core/problems.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { noAuth } from "./no-auth.ts";
 import { oidc } from "./oidc.ts";

@@ -110,7 +110,8 @@ class Door {
     this.#auth = auth;
     this.#limit = limit;
     this.#route = route;
-    void runtime.backend.start?.();
+    // Whatever goes wrong is logged where it does, and shows in what the pushes come to.
+    runtime.start().catch(() => {});
   }
 
   /** Never rejects. One function, as every promise between the socket and the task is paid for by every push. */
@@ -181,7 +182,7 @@ class Door {
     const { registry, logger } = this.#runtime;
     const route = this.#route ?? registry.find(delivery.taskName);
     try {
-      if (route !== undefined && (await this.#runtime.deferAgain(delivery, route, seconds)))
+      if (route !== undefined && (await this.#runtime.enqueuer.deferAgain(delivery, route, seconds)))
         return { type: "done", result: undefined };
     } catch (error) {
       logger.error("a task could not be created anew for its RetryAfter; plain back-off applies", {

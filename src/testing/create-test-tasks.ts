@@ -64,7 +64,8 @@ export function createTestTasks<const L extends readonly AnyRoute[]>(
   const mortal = new TestProcess(onCrash);
   const backend = (host: BackendHost) => new TestBackend(host, clock, mortal);
   const middleware = [mortal.middleware, ...(rest.middleware ?? [])];
-  const runtime = new Runtime({ ...rest, backend, clock, logger, env, middleware }, () => backend, process.env);
+  const composition = { chooseBackend: () => backend, loadProvisioner: noProvisioner, platform: process.env };
+  const runtime = new Runtime({ ...rest, backend, clock, logger, env, middleware }, composition);
   if (runtime.config.production) {
     throw new TasksError(
       "INVALID_CONFIG",
@@ -79,4 +80,11 @@ export function createTestTasks<const L extends readonly AnyRoute[]>(
     allowDeadLetters,
     drainTimeout,
   });
+}
+
+async function noProvisioner(): Promise<never> {
+  throw new TasksError(
+    "UNSUPPORTED",
+    "provision: expected a client of createTasks, got one of createTestTasks; a test has no cloud",
+  );
 }

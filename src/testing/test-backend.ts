@@ -28,7 +28,15 @@ export interface UnderWay {
 /** The backend of a test: the local engine with nothing that starts deliveries, but the test. */
 export class TestBackend implements Backend {
   readonly name = "test";
-  readonly capabilities = { delay: true, dedupe: true, priority: false, durable: false, results: true, overlap: true };
+  readonly capabilities = {
+    delay: true,
+    dedupe: true,
+    priority: false,
+    ordering: false,
+    durable: false,
+    results: true,
+    overlap: true,
+  };
   readonly pushTrust: PushTrust = testIdentity;
   readonly faults: ScriptedFaults = new ScriptedFaults();
   /** What was enqueued, and what was delivered, in order. */

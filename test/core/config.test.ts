@@ -44,8 +44,32 @@ describe("a variable", () => {
     ],
     ...BACKEND_NAMES.map((backend): [Record<string, string>, Partial<Config>] => [
       { TASKS_BACKEND: ` ${backend} ` },
-      { backend },
+      { backends: [backend] },
     ]),
+    [{ TASKS_BACKEND: "pubsub, cloud-tasks" }, { backends: ["pubsub", "cloud-tasks"] }],
+    [{ GOOGLE_CLOUD_PROJECT: "one" }, { projectId: "one" }],
+    [{ GOOGLE_CLOUD_PROJECT: "one", GCP_PROJECT_ID: "two" }, { projectId: "two" }],
+    [{ SCHEDULER_LOCATION: "r1" }, { schedulerLocation: "r1", queueLocation: "r1" }],
+    [
+      { SCHEDULER_LOCATION: "r1", TASKS_QUEUE_LOCATION: "r2" },
+      { schedulerLocation: "r1", queueLocation: "r2" },
+    ],
+    [{ K_REVISION: "service-00042-abc" }, { generation: 42 }],
+    [{ K_REVISION: "service-00042-abc", TASKS_GENERATION: "7" }, { generation: 7 }],
+    [{ K_REVISION: "named" }, { generation: undefined }],
+    [{ TASKS_DEFERRAL_QUEUE: "true" }, { deferralQueue: true }],
+    [{ TASKS_DEFERRAL_QUEUE: "later" }, { deferralQueue: "later" }],
+    [
+      { TASKS_EMULATOR_HOST: "127.0.0.1:8085", PUBSUB_EMULATOR_HOST: "http://localhost:9000" },
+      {
+        emulators: {
+          pubsub: "localhost:9000",
+          cloudTasks: "127.0.0.1:8085",
+          scheduler: "127.0.0.1:8085",
+          keys: "127.0.0.1:8085",
+        },
+      },
+    ],
     [{ TASKS_SERVICE_ACCOUNT: "a@p.example, b@p.example,," }, { serviceAccounts: ["a@p.example", "b@p.example"] }],
     [{ TASKS_PUSH_SECRET: "one,two" }, { pushSecrets: ["one", "two"] }],
     [{ CLOUD_RUN_SERVICE_URL: `${URL}/` }, { serviceUrl: URL, audiences: [URL, `${URL}/tasks/pubsub`] }],
@@ -103,7 +127,14 @@ describe("a variable", () => {
 
 describe("a wrong environment", () => {
   const problems: readonly [env: Record<string, string>, text: string][] = [
-    [{ TASKS_BACKEND: "kafka" }, 'TASKS_BACKEND: expected immediate, local, local-http, got "kafka"'],
+    [{ TASKS_BACKEND: "local,pubsub" }, 'got "local,pubsub"'],
+    [{ TASKS_BACKEND: "pubsub,pubsub" }, 'got "pubsub,pubsub"'],
+    [{ TASKS_GENERATION: "new" }, 'TASKS_GENERATION: expected a whole number of up to 15 digits, got "new"'],
+    [{ TASKS_EMULATOR_HOST: "8085" }, 'TASKS_EMULATOR_HOST: expected host:port, got "8085"'],
+    [
+      { TASKS_BACKEND: "kafka" },
+      'TASKS_BACKEND: expected immediate, local, local-http, pubsub, cloud-tasks, or pubsub,cloud-tasks, got "kafka"',
+    ],
     [{ CLOUD_RUN_SERVICE_URL: "shop.example" }, 'CLOUD_RUN_SERVICE_URL: expected an http(s) URL, got "shop.example"'],
     [{ CLOUD_RUN_SERVICE_URL: "ftp://shop.example" }, "CLOUD_RUN_SERVICE_URL: expected an http(s) URL"],
     [{ TASKS_PUSH_URL: "/tasks" }, "TASKS_PUSH_URL: expected an http(s) URL"],

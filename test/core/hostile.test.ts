@@ -173,7 +173,15 @@ describe("closing", () => {
     const deadLetters = { park: () => kept.promise.then(() => void order.push("kept")) };
     const backend = () => ({
       name: "slow",
-      capabilities: { delay: false, dedupe: false, priority: false, durable: true, results: false, overlap: true },
+      capabilities: {
+        delay: false,
+        dedupe: false,
+        priority: false,
+        ordering: false,
+        durable: true,
+        results: false,
+        overlap: true,
+      },
       send: boom,
       deadLetters,
       close: async () => void order.push("closed"),
@@ -301,7 +309,15 @@ describe("closing a client with a push handler", () => {
     const sent = Promise.withResolvers<void>();
     const backend = () => ({
       name: "slow",
-      capabilities: { delay: true, dedupe: false, priority: false, durable: true, results: false, overlap: true },
+      capabilities: {
+        delay: true,
+        dedupe: false,
+        priority: false,
+        ordering: false,
+        durable: true,
+        results: false,
+        overlap: true,
+      },
       send: async ({ id }: { id: string }) => {
         await sent.promise;
         order.push("created anew");

@@ -211,7 +211,7 @@ describe("creating a delivered task anew", () => {
   it("keeps its id, payload and time, and takes the attempts it has used along", async () => {
     const { options, sent, clock } = createScene();
     const tasks = createTasks({ ...options, routes: [task] });
-    expect(await tasks.runtime.deferAgain(delivery, task, 90)).toBe(true);
+    expect(await tasks.runtime.enqueuer.deferAgain(delivery, task, 90)).toBe(true);
     expect(sent).toMatchObject([
       {
         id: "task-1",
@@ -227,14 +227,14 @@ describe("creating a delivered task anew", () => {
     const { options, sent } = createScene();
     const tasks = createTasks({ ...options, routes: [task] });
     const tick = { ...delivery, args: [], taskId: "scheduled-a", scheduled: true, enqueuedAt: undefined };
-    expect(await tasks.runtime.deferAgain(tick, task, 90)).toBe(false);
+    expect(await tasks.runtime.enqueuer.deferAgain(tick, task, 90)).toBe(false);
     expect(sent).toEqual([]);
   });
 
   it("is not done by a backend that cannot delay", async () => {
     const { options, sent } = createScene({ capabilities: NOTHING });
     const tasks = createTasks({ ...options, routes: [task] });
-    expect(await tasks.runtime.deferAgain(delivery, task, 90)).toBe(false);
+    expect(await tasks.runtime.enqueuer.deferAgain(delivery, task, 90)).toBe(false);
     expect(sent).toEqual([]);
   });
 });

@@ -71,6 +71,6 @@ describe("a message that a service holds, with a backend in memory", () => {
     ["is created anew outside it", "pubsub", {}, true],
   ])("%s", async (_what, transport, env, taken) => {
     const { runtime } = client(env);
-    expect(await runtime.deferAgain(arriving("later", transport), later, 5)).toBe(taken);
+    expect(await runtime.enqueuer.deferAgain(arriving("later", transport), later, 5)).toBe(taken);
   });
 });

@@ -11,6 +11,7 @@ const EVERYTHING: Capabilities = {
   delay: true,
   dedupe: true,
   priority: true,
+  ordering: true,
   durable: true,
   results: true,
   overlap: true,
@@ -21,6 +22,7 @@ export const NOTHING: Capabilities = {
   delay: false,
   dedupe: false,
   priority: false,
+  ordering: false,
   durable: false,
   results: false,
   overlap: false,
@@ -29,7 +31,8 @@ export const NOTHING: Capabilities = {
 /** What a test sees of a client: its time, its log, and what reached its backend. */
 export interface Scene {
   /** To be spread into `createTasks`. */
-  readonly options: RuntimeOptions & Required<Pick<RuntimeOptions, "backend" | "env" | "logger">>;
+  readonly options: RuntimeOptions &
+    Required<Pick<RuntimeOptions, "env" | "logger">> & { readonly backend: BackendFactory };
   readonly clock: VirtualClock;
   readonly lines: LogLine[];
   readonly sent: OutgoingTask[];

@@ -1,0 +1,153 @@
+import type { Backend, OutgoingTask, Receipt } from "./backend.ts";
+import { assertEnqueueOptions } from "./capabilities.ts";
+import type { Clock } from "./clock.ts";
+import type { EnqueueOptions } from "./context.ts";
+import type { AnyRoute } from "./declaration.ts";
+import type { Delivery } from "./delivery.ts";
+import { TasksError } from "./errors.ts";
+import { callHook, type Hooks } from "./events.ts";
+import { freshId } from "./fresh-id.ts";
+import type { Logger } from "./logger.ts";
+import { encodePayload, payloadOf } from "./payload.ts";
+import type { Registry } from "./registry.ts";
+import { ReceiptRun, type TaskRun } from "./task-run.ts";
+import { isThenable } from "./thenable.ts";
+
+const NO_OPTIONS: EnqueueOptions = Object.freeze({});
+
+/** Seconds after which an enqueued key may be used again, unless said otherwise: as long as Cloud Tasks promises. */
+const DEDUPE_WINDOW_S = 3600;
+
+/** What enqueuing needs of its client. */
+export interface EnqueuerScope {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hooks: Hooks;
+  backend(): Backend;
+  /** @throws TasksError `CLOSED`. */
+  assertOpen(): void;
+  /** Whether the backend may take the place of the transport that has a delivery. */
+  mayReplace(delivery: Delivery): boolean;
+}
+
+/** From a route and its input to a task that the backend has. */
+export class Enqueuer {
+  readonly #scope: EnqueuerScope;
+
+  constructor(scope: EnqueuerScope) {
+    this.#scope = scope;
+  }
+
+  /** Validates, names and hands one task to the backend; resolves once the backend has it. */
+  async enqueue<R>(ref: { readonly path: string }, input: unknown, options?: EnqueueOptions): Promise<TaskRun<R>> {
+    const prepared = this.prepare(ref, input, options);
+    const task = isThenable(prepared) ? await prepared : prepared;
+    const receipt = this.#send(task);
+    return this.accepted(task, isThenable(receipt) ? await receipt : receipt);
+  }
+
+  /**
+   * A task as it will be sent: everything is checked, nothing has happened yet.
+   *
+   * @throws TasksError `UNKNOWN_ROUTE`, `INVALID_PAYLOAD`, `INVALID_OPTION`, `UNSUPPORTED` or `CLOSED`.
+   */
+  prepare(
+    ref: { readonly path: string },
+    input: unknown,
+    options: EnqueueOptions = NO_OPTIONS,
+  ): OutgoingTask | Promise<OutgoingTask> {
+    this.#scope.assertOpen();
+    const route = this.#scope.registry.resolve(ref);
+    if (options !== NO_OPTIONS) assertEnqueueOptions(options, route, this.#scope.backend());
+    const payloadJson = encodePayload(route, input);
+    if (typeof payloadJson === "string") return this.#outgoing(route, payloadJson, options);
+    return payloadJson.then((text) => this.#outgoing(route, text, options));
+  }
+
+  #outgoing(route: AnyRoute, payloadJson: string, options: EnqueueOptions): OutgoingTask {
+    const now = this.#scope.clock.now();
+    const { delay, runAt, dedupeKey } = options;
+    const window = options.dedupeWindow ?? DEDUPE_WINDOW_S;
+    const dedupe = dedupeKey === undefined ? undefined : { key: dedupeKey, window };
+    return {
+      id: options.id ?? (dedupe && this.#scope.backend().dedupedId?.(route, dedupe, now)) ?? freshId(),
+      route,
+      payloadJson,
+      enqueuedAt: now,
+      runAt: runAt?.getTime() ?? (delay === undefined ? undefined : now + delay * 1000),
+      dedupe,
+      priority: options.priority,
+      orderingKey: options.orderingKey,
+      carriedAttempts: 0,
+    };
+  }
+
+  #send(task: OutgoingTask): Receipt | Promise<Receipt> {
+    const refused = (error: unknown) => {
+      throw notAccepted(task, error);
+    };
+    try {
+      const receipt = this.#scope.backend().send(task);
+      return isThenable(receipt) ? receipt.catch(refused) : receipt;
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  /** Sends many prepared tasks; each settles by itself. */
+  async sendMany(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]> {
+    const backend = this.#scope.backend();
+    if (backend.sendMany !== undefined) return backend.sendMany(tasks);
+    return Promise.allSettled(tasks.map(async (task) => this.#send(task)));
+  }
+
+  /** The run of a task that the backend has. */
+  accepted<R>(task: OutgoingTask, receipt: Receipt): TaskRun<R> {
+    const { route } = task;
+    const hook = this.#scope.hooks.enqueued;
+    if (hook !== undefined)
+      callHook(
+        hook,
+        { taskId: receipt.id, name: route.name, path: route.path, deduplicated: receipt.deduplicated },
+        this.#scope.logger,
+      );
+    return new ReceiptRun<R>(receipt, route.path, this.#scope.clock);
+  }
+
+  /**
+   * Creates a delivered task anew, to run `seconds` from now with the attempts it has used; `false` when the backend
+   * cannot delay, or keeps its tasks less well than the service that has this one. For `RetryAfter`.
+   */
+  async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
+    const backend = this.#scope.backend();
+    // A tick stays with its scheduler: created anew it would lose its lock against overlap. And one that others wait for
+    // behind its ordering key would lose its place.
+    if (delivery.scheduled || (delivery.orderingKey ?? "") !== "") return false;
+    const { delay } = backend.capabilitiesOf?.(route) ?? backend.capabilities;
+    if (!delay || !this.#scope.mayReplace(delivery)) return false;
+    const now = this.#scope.clock.now();
+    await backend.send({
+      id: delivery.taskId,
+      route,
+      payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
+      enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),
+      runAt: now + seconds * 1000,
+      dedupe: undefined,
+      priority: undefined,
+      carriedAttempts: delivery.attempt,
+    });
+    return true;
+  }
+}
+
+/** The error of a task that a backend did not take. */
+export function notAccepted(task: OutgoingTask, cause: unknown): TasksError {
+  if (cause instanceof TasksError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TasksError(
+    "NOT_ACCEPTED",
+    `enqueue of "${task.route.path}": expected the backend to take the task, got ${why}; it is not enqueued, try again`,
+    { cause },
+  );
+}
