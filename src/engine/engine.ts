@@ -240,7 +240,10 @@ export class Engine {
     return false;
   }
 
-  /** Detaches a host whose routes will not come back: what waits of theirs is withdrawn, and they are forgotten. */
+  /**
+   * Detaches a host whose routes will not come back: what waits of theirs is withdrawn, and they are forgotten. Withdraw first
+   * what is in flight, or it waits for ever if it comes back.
+   */
   retire(host: EngineHost): void {
     const lanes = [...this.#lanes.all()].filter((lane) => lane.host === host);
     for (const message of this.#line.waiting()) if (message.lane.host === host) this.withdraw(message);
