@@ -13,7 +13,7 @@ import { TestProcess } from "./test-process.ts";
 import { TestTasks } from "./test-tasks.ts";
 
 /** Options of {@link createTestTasks} that do not depend on the types of its routes. */
-export interface TestOptions extends Omit<RuntimeOptions, "backend" | "clock"> {
+export interface TestOptions extends Omit<RuntimeOptions, "backend" | "clock" | "cloud" | "provision"> {
   /** Time. Default: a clock of its own that begins at 2026-01-01T00:00:00Z. */
   readonly clock?: VirtualClock;
   /**
@@ -30,7 +30,7 @@ export interface TestOptions extends Omit<RuntimeOptions, "backend" | "clock"> {
   readonly patience?: number;
 }
 
-/** Options of {@link createTestTasks}: those of `createTasks` but for the backend, and what is for tests alone. */
+/** Options of {@link createTestTasks}: those of `createTasks` but for the backend and the cloud, and what is for tests alone. */
 export type TestTasksOptions<L extends readonly AnyRoute[]> = TestOptions & {
   /** The tasks under test. */
   readonly routes: L;
@@ -43,7 +43,9 @@ const PATIENCE_S = 4;
 const DRAIN_TIMEOUT_S = 8;
 
 const OWN_OPTIONS = ["onCrash", "allowDeadLetters", "patience"] as const satisfies readonly (keyof TestOptions)[];
-const OPTIONS = [...RUNTIME_OPTIONS.filter((name) => name !== "backend"), ...OWN_OPTIONS];
+/** Nothing of a test is in the cloud. */
+const ABSENT: readonly string[] = ["backend", "cloud", "provision"];
+const OPTIONS = [...RUNTIME_OPTIONS.filter((name) => !ABSENT.includes(name)), ...OWN_OPTIONS];
 
 /**
  * Makes the client of a test: what `createTasks` makes, with a queue in memory from which the test delivers step by step, on

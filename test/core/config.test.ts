@@ -16,7 +16,7 @@ describe("an empty environment", () => {
       environment: "dev",
       namespace: "app",
       production: false,
-      backend: undefined,
+      backends: [],
       serviceAccounts: [],
       audiences: [],
       pushSecrets: [],
@@ -24,7 +24,13 @@ describe("an empty environment", () => {
       pushUrl: "http://127.0.0.1:8080/tasks/pubsub",
       projectId: undefined,
       serviceUrl: undefined,
+      pushEndpoint: undefined,
       schedulerLocation: "europe-west2",
+      queueLocation: "europe-west2",
+      deferralQueue: undefined,
+      generation: undefined,
+      onCloudRun: false,
+      emulators: { pubsub: undefined, cloudTasks: undefined, scheduler: undefined, keys: undefined },
       localFile: ".taskroute/local.db",
       faults: {},
     });
@@ -72,7 +78,11 @@ describe("a variable", () => {
     ],
     [{ TASKS_SERVICE_ACCOUNT: "a@p.example, b@p.example,," }, { serviceAccounts: ["a@p.example", "b@p.example"] }],
     [{ TASKS_PUSH_SECRET: "one,two" }, { pushSecrets: ["one", "two"] }],
-    [{ CLOUD_RUN_SERVICE_URL: `${URL}/` }, { serviceUrl: URL, audiences: [URL, `${URL}/tasks/pubsub`] }],
+    [
+      { CLOUD_RUN_SERVICE_URL: `${URL}/` },
+      { serviceUrl: URL, pushEndpoint: `${URL}/tasks/pubsub`, audiences: [URL, `${URL}/tasks/pubsub`] },
+    ],
+    [{ K_SERVICE: "shop", TASKS_NAMESPACE: "shop" }, { onCloudRun: true }],
     [
       { CLOUD_RUN_SERVICE_URL: URL, TASKS_PUSH_PATH: "/push" },
       { pushPath: "/push", audiences: [URL, `${URL}/push`], pushUrl: "http://127.0.0.1:8080/push" },
@@ -105,6 +115,25 @@ describe("a variable", () => {
     expect(resolveConfig(env)).toMatchObject(config);
   });
 
+  it("yields to what createTasks says of the cloud", () => {
+    const env = { GCP_PROJECT_ID: "one", TASKS_DEFERRAL_QUEUE: "later", CLOUD_RUN_SERVICE_URL: URL };
+    const cloud = { projectId: "two", deferralQueue: true, generation: 7, serviceAccount: "a@p.example" } as const;
+    expect(resolveConfig(env, { cloud })).toMatchObject({
+      projectId: "two",
+      deferralQueue: true,
+      generation: 7,
+      serviceAccounts: ["a@p.example"],
+      serviceUrl: URL,
+    });
+  });
+
+  it("stands for an option of the cloud that has to exist", () => {
+    const cloud = { project: "two" };
+    expect(refusalOf(() => resolveConfig({}, { cloud: cloud as object }), "INVALID_OPTION")).toBe(
+      "createTasks cloud: unknown option project, did you mean projectId?",
+    );
+  });
+
   it("yields to what createTasks says", () => {
     const env = { TASKS_ENVIRONMENT: "prod", TASKS_NAMESPACE: "shop" };
     expect(resolveConfig(env, { environment: "test", namespace: "till" })).toMatchObject({
@@ -117,10 +146,13 @@ describe("a variable", () => {
     const read = globSync("src/**/*.ts")
       .filter((file) => !file.includes("cli"))
       .flatMap(
-        (file) => readFileSync(file, "utf8").match(/\benv\.([A-Z_]+)\b|"(TASKS_[A-Z_]+|CLOUD_RUN_SERVICE_URL)"/g) ?? [],
+        (file) =>
+          readFileSync(file, "utf8").match(
+            /\benv\.([A-Z_]+)\b|"(TASKS_[A-Z_]+|[A-Z_]+_EMULATOR_HOST|CLOUD_RUN_SERVICE_URL)"/g,
+          ) ?? [],
       )
       .map((use) => use.replace(/^env\./, "").replaceAll('"', ""))
-      .filter((name) => !["NODE_ENV", "NEXT_PHASE", "PORT"].includes(name));
+      .filter((name) => !["NODE_ENV", "NEXT_PHASE", "PORT", "K_SERVICE", "K_REVISION"].includes(name));
     expect([...new Set(read)].sort()).toEqual(Object.keys(VARIABLES).sort());
   });
 });

@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { assertNaming, assertPath, fnv1a64, type Naming, resourceNames, taskName } from "../../src/core/names.ts";
+import {
+  assertNaming,
+  assertPath,
+  deferralQueueName,
+  fnv1a64,
+  type Naming,
+  priorityQueueName,
+  resourceNames,
+  taskName,
+} from "../../src/core/names.ts";
 
 const gyrinx: Naming = { environment: "prod", namespace: "gyrinx" };
 
@@ -220,5 +229,24 @@ describe("taskName", () => {
     ["alone", "alone"],
   ])("of %s is %s", (text, name) => {
     expect(taskName(text)).toBe(name);
+  });
+});
+
+describe("the names of further queues", () => {
+  it("are those of the route's queue with its priority", () => {
+    expect(priorityQueueName("mail", "high")).toBe("mail-high");
+    expect(priorityQueueName("projects/p/locations/l/queues/mail", "high")).toBe(
+      "projects/p/locations/l/queues/mail-high",
+    );
+  });
+
+  it("are never longer than a queue id may be, and still differ", () => {
+    const names = ["high", "low"].map((priority) => priorityQueueName("q".repeat(98), priority));
+    expect(names.map(({ length }) => length)).toEqual([100, 100]);
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it("are that of the service for what is deferred", () => {
+    expect(deferralQueueName({ environment: "prod_eu", namespace: "shop" })).toBe("prod-eu--shop-deferral");
   });
 });

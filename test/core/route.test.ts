@@ -28,6 +28,7 @@ describe("a route of path and run alone", () => {
       overlap: undefined,
       lockTtl: 330,
       via: undefined,
+      ordered: false,
       queue: {},
       maxConcurrency: undefined,
       killSwitch: undefined,
@@ -69,6 +70,15 @@ describe("an option", () => {
       { queue: { name: "projects/p/locations/europe-west2/queues/mail", managed: false } },
     ],
     [{ queue: { name: "mail", managed: false } }, { queue: { name: "mail", managed: false } }],
+    [
+      { queue: { priorities: { high: { ratePerSecond: 500, minRetryDelay: 5 }, "very-low": { name: "slow" } } } },
+      {
+        queue: {
+          priorities: { high: { ratePerSecond: 500, minRetryDelay: 5 }, "very-low": { name: "slow", managed: true } },
+        },
+      },
+    ],
+    [{ ordered: true }, { ordered: true }],
     [
       { queue: { ratePerSecond: 500, maxConcurrent: 5000, maxDoublings: 16, maxRetryDuration: 0, logSampling: 1 } },
       { queue: { ratePerSecond: 500, maxConcurrent: 5000, maxDoublings: 16, maxRetryDuration: 0, logSampling: 1 } },
@@ -122,6 +132,19 @@ describe("an option", () => {
     [{ queue: { maxDoublings: 17 } }, "expected maxDoublings to be a whole number of 0–16"],
     [{ queue: { maxRetryDuration: -1 } }, "expected maxRetryDuration to be a number of 0–2678400 seconds"],
     [{ queue: { logSampling: 1.1 } }, "expected logSampling to be a number of 0–1"],
+    [{ queue: { priorities: ["high"] } }, "expected priorities to be an object of settings by name"],
+    [{ queue: { priorities: { under_score: {} } } }, "expected priorities to be named with 1–20 letters"],
+    [{ queue: { priorities: { high: 5 } } }, 'queue priority "high": expected an object of settings, got 5'],
+    [
+      { queue: { priorities: { high: { maxConcurrent: 0 } } } },
+      "expected maxConcurrent to be a whole number of 1–5000",
+    ],
+    [
+      { queue: { priorities: { high: { minRetryDelay: 9, maxRetryDelay: 8 } } } },
+      "expected minRetryDelay to be at most maxRetryDelay (8)",
+    ],
+    [{ ordered: "yes" }, "expected ordered to be true or false"],
+    [{ ordered: true, via: "cloud-tasks" }, 'expected ordered to be left out with via: "cloud-tasks"'],
     [{ killSwitch: "not a name" }, "expected env to be the name of an environment variable"],
     [{ killSwitch: { env: "MAIL", onDemand: "drop" } }, 'expected onDemand to be "park" or "skip"'],
   ];

@@ -8,7 +8,7 @@ import { refusalOf } from "../support/refusal.ts";
 import { createScene, NOTHING, type SceneOptions } from "../support/scene.ts";
 
 const run = (): void => {};
-const route = new TaskRoute({ path: "x.a", run });
+const route = new TaskRoute({ path: "x.a", ordered: true, queue: { priorities: { high: {} } }, run });
 
 describe("createTasks", () => {
   it("only looks at its options: it reads no environment and builds nothing", () => {
@@ -106,6 +106,9 @@ describe("an option of enqueue", () => {
     [{ dedupeKey: 5 }, "expected dedupeKey to be a text that is not empty, got 5"],
     [{ dedupeKey: "k", dedupeWindow: 0 }, "expected dedupeWindow to be more than 0 seconds, got 0"],
     [{ dedupeWindow: 60 }, "expected dedupeWindow to be left out without dedupeKey"],
+    [{ priority: "low" }, 'expected priority to be one of "x.a" (high; see queue.priorities), got "low"'],
+    [{ orderingKey: "" }, "expected orderingKey to be a text of 1–1024 bytes"],
+    [{ orderingKey: "é".repeat(513) }, "expected orderingKey to be a text of 1–1024 bytes"],
     [{ id: "" }, "expected id to be 1–200 characters"],
     [{ id: "a b" }, 'expected id to be 1–200 characters of [A-Za-z0-9._~-], got "a b"'],
     [{ id: "x".repeat(201) }, "expected id to be 1–200 characters"],
@@ -123,6 +126,7 @@ describe("an option of enqueue", () => {
     [{ runAt: new Date() }, "delay"],
     [{ dedupeKey: "k" }, "dedupe"],
     [{ priority: "high" }, "priority"],
+    [{ orderingKey: "user-42" }, "ordering"],
   ];
 
   it.each(needs)(
@@ -151,6 +155,7 @@ describe("an option of enqueue", () => {
     [{ dedupeKey: "k" }, { dedupe: { key: "k", window: 3600 } }],
     [{ dedupeKey: "k", dedupeWindow: 60 }, { dedupe: { key: "k", window: 60 } }],
     [{ priority: "high" }, { priority: "high" }],
+    [{ orderingKey: "user-42" }, { orderingKey: "user-42" }],
     [{ id: "my-id" }, { id: "my-id" }],
   ];
 
