@@ -2,13 +2,16 @@ import { importsOf } from "./imports.ts";
 
 /** Which modules of `src/` each layer may import, by path prefix. Implementations never import a sibling. */
 const layers: Record<string, string[]> = {
-  "index.ts": ["core/", "push/", "engine/", "backends/", "create-tasks.ts"],
-  "create-tasks.ts": ["core/", "engine/", "backends/"],
+  "index.ts": ["core/", "push/", "engine/", "backends/", "google/", "provision/", "create-tasks.ts"],
+  "create-tasks.ts": ["core/", "engine/", "backends/", "google/", "provision/"],
   "core/": ["core/"],
   "push/": ["core/", "push/"],
   "adapters/": ["core/", "push/", "adapters/node.ts", "adapters/web.ts"],
   "engine/": ["core/", "engine/"],
-  "backends/": ["core/", "engine/"],
+  "google/": ["core/", "google/"],
+  "backends/": ["core/", "engine/", "google/"],
+  "provision/": ["core/", "google/", "provision/"],
+  "emulator/": ["core/", "engine/", "emulator/"],
   "stores/": ["core/"],
   "testing/": ["core/", "engine/", "push/oidc.ts", "testing/"],
 };
@@ -25,11 +28,7 @@ const packages: PackageRule[] = [
   { packages: /^@standard-schema\/spec$/, files: /^/, as: ["type"] },
   { packages: /^cron-parser$/, files: /^core\/schedule\.ts$/, as: ["type", "dynamic"] },
   { packages: /^google-auth-library$/, files: /^push\/oidc\.ts$/, as: ["type", "dynamic"] },
-  {
-    packages: /^@google-cloud\//,
-    files: /^(provision\/gcp|backends\/pubsub|backends\/cloud-tasks)\.ts$/,
-    as: ["type", "dynamic"],
-  },
+  { packages: /^(@google-cloud\/|google-gax$)/, files: /^google\/clients\.ts$/, as: ["type", "dynamic"] },
   { packages: /^(express|fastify|hono|koa|next)(\/|$)/, files: /^adapters\//, as: ["type"] },
 ];
 
