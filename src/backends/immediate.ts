@@ -42,7 +42,7 @@ class ImmediateBackend implements Backend {
     delay: true,
     dedupe: true,
     priority: false,
-    ordering: false,
+    ordering: true,
     durable: false,
     results: true,
     overlap: true,
@@ -53,6 +53,8 @@ class ImmediateBackend implements Backend {
   readonly #keys = new DedupeKeys<Receipt>();
   /** How many tasks the one that is enqueued now was enqueued within. */
   readonly #depth = new AsyncLocalStorage<number>();
+  /** The last run of each ordering key that is not finished. */
+  readonly #last = new Map<string, Promise<Outcome>>();
   #sent = 0;
 
   constructor(host: BackendHost, throwOnFailure: boolean) {
@@ -78,7 +80,7 @@ class ImmediateBackend implements Backend {
         `"${task.route.path}": expected a backend that retries, got immediate, which would run the task here and now; leave it with whoever delivers it`,
       );
     }
-    if (task.dedupe === undefined) return this.#receipt(task, await this.#run(task));
+    if (task.dedupe === undefined) return this.#receipt(task, await this.#inOrder(task));
     const now = this.#host.clock.now();
     const key = dedupeKeyOf(task.route, task.dedupe.key);
     const holder = this.#keys.holder(key, now);
@@ -89,7 +91,7 @@ class ImmediateBackend implements Backend {
     });
     // Held before the task runs, so that a task which enqueues its own key does not run itself for ever.
     this.#keys.hold(key, { id: task.id, deduplicated: false, outcome: () => outcome }, now + task.dedupe.window * 1000);
-    const running = this.#run(task);
+    const running = this.#inOrder(task);
     outcome.catch(() => {});
     settle(running);
     return this.#receipt(task, await running);
@@ -106,6 +108,22 @@ class ImmediateBackend implements Backend {
     assertOpen(outcome);
     if (this.#throwOnFailure) throwFailure(task, outcome);
     return { id: task.id, deduplicated: false, outcome: () => Promise.resolve(outcome) };
+  }
+
+  /** Of one ordering key one after the other. */
+  #inOrder(task: OutgoingTask): Promise<Outcome> {
+    if (task.orderingKey === undefined) return this.#run(task);
+    const key = `${task.route.path}\n${task.orderingKey}`;
+    const before = this.#last.get(key);
+    const run = () => this.#run(task);
+    // One that is enqueued within another of its key would wait for itself.
+    const running = before === undefined || this.#enclosing > 0 ? run() : before.then(run, run);
+    this.#last.set(key, running);
+    const forget = () => {
+      if (this.#last.get(key) === running) this.#last.delete(key);
+    };
+    running.then(forget, forget);
+    return running;
   }
 
   get #enclosing(): number {

@@ -82,7 +82,7 @@ class LocalHttpBackend implements Backend {
       delay: true,
       dedupe: true,
       priority: false,
-      ordering: false,
+      ordering: true,
       durable,
       results: false,
       overlap: true,

@@ -54,7 +54,7 @@ class LocalBackend implements Backend {
       delay: true,
       dedupe: true,
       priority: false,
-      ordering: false,
+      ordering: true,
       durable,
       results: true,
       overlap: true,

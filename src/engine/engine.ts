@@ -8,17 +8,15 @@ import type { EngineHost } from "./host.ts";
 import { Hosts } from "./hosts.ts";
 import { Intake } from "./intake.ts";
 import type { Journal } from "./journal.ts";
-import { Lanes } from "./lanes.ts";
+import { assertMaxInFlight, Lanes, MAX_IN_FLIGHT } from "./lanes.ts";
 import type { Line } from "./line.ts";
 import { Message } from "./message.ts";
+import { Order } from "./order.ts";
 import { ParkedLetters } from "./parked.ts";
 import { Pump } from "./pump.ts";
 import { Strangers } from "./strangers.ts";
 import { Tally } from "./tally.ts";
 import { tickTask } from "./tick-task.ts";
-
-/** Deliveries in flight at once, unless said otherwise. */
-export const MAX_IN_FLIGHT = 100;
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -34,19 +32,6 @@ export interface EngineOptions {
 }
 
 /**
- * Checks `maxInFlight`.
- *
- * @throws TasksError `INVALID_OPTION`.
- */
-export function assertMaxInFlight(value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new TasksError(
-    "INVALID_OPTION",
-    `engine: expected maxInFlight to be a whole number of 1 or more, got ${value}`,
-  );
-}
-
-/**
  * The local queue, with the semantics of the cloud: retries with back-off, delays, dedupe keys, dead letters, per-route
  * concurrency and rate. It knows nothing of how a message is delivered. With a journal, what it has accepted outlives the
  * process.
@@ -56,12 +41,12 @@ export class Engine {
   readonly #clock: Clock;
   readonly #journal: Journal | undefined;
   readonly #lanes: Lanes;
-  readonly #line: Line;
+  readonly #line: Order;
   readonly #dispatcher: Dispatcher;
   readonly #intake: Intake;
   readonly #strangers: Strangers;
   readonly #hosts: Hosts;
-  readonly #tally = new Tally();
+  readonly #tally = new Tally((message) => this.#line.pass(message));
   #lastNumber: number;
   #closed = false;
 
@@ -72,7 +57,7 @@ export class Engine {
     this.#lanes = new Lanes(assertMaxInFlight(maxInFlight));
     this.#hosts = new Hosts(this.#lanes);
     const start = (message: Message) => this.#dispatcher.start(message);
-    this.#line = line?.(start) ?? new Pump(clock, this.#lanes, start);
+    this.#line = new Order(line?.(start) ?? new Pump(clock, this.#lanes, start));
     // Like Pub/Sub's, message ids are numbers of 16 digits; those of an engine that is started later are greater.
     this.#lastNumber = Math.max(Math.floor(clock.now() * 1000), journal?.lastNumber() ?? 0);
     faults?.begin?.(this.#lastNumber + 1);
@@ -134,6 +119,11 @@ export class Engine {
   /** Messages that are not finished: waiting, delayed or in flight. */
   get unfinished(): number {
     return this.#tally.unfinished;
+  }
+
+  /** Messages that wait for others of their ordering key, in no particular order among keys. */
+  get held(): readonly Message[] {
+    return this.#line.held();
   }
 
   /** Messages in flight. */

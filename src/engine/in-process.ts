@@ -30,6 +30,7 @@ function deliveryOf(message: Message, now: number): Delivery {
     scheduled: message.scheduledFor !== undefined,
     scheduledFor: message.scheduledFor,
     publishTime: undefined,
+    orderingKey: task.orderingKey,
     receivedAt: now,
     attributes: {},
   };

@@ -6,7 +6,7 @@ import { fileSystem } from "./file-system.ts";
 /** Marks a file as ours in SQLite's header: "TROU". https://www.sqlite.org/fileformat.html#application_id */
 const APPLICATION_ID = 0x54524f55;
 /** Version of the tables below. */
-const VERSION = 1;
+const VERSION = 2;
 /** Where SQLite's header keeps the mark, big-endian. https://www.sqlite.org/fileformat.html#the_database_header */
 const APPLICATION_ID_AT = 68;
 /** Result codes; the lower 8 bits of an extended one are its kind. https://www.sqlite.org/rescode.html */
@@ -29,7 +29,7 @@ const TABLES = `
     number INTEGER PRIMARY KEY, task_id TEXT NOT NULL, path TEXT NOT NULL, payload TEXT NOT NULL,
     enqueued_at REAL NOT NULL, publish_time REAL NOT NULL, due REAL NOT NULL, scheduled_for REAL,
     carried INTEGER NOT NULL, failures INTEGER NOT NULL, rejections INTEGER NOT NULL, sent_back INTEGER NOT NULL,
-    lost INTEGER NOT NULL, in_flight INTEGER NOT NULL
+    lost INTEGER NOT NULL, in_flight INTEGER NOT NULL, ordering_key TEXT
   ) STRICT;
   CREATE TABLE keys (key TEXT PRIMARY KEY, task_id TEXT NOT NULL, number INTEGER NOT NULL, expiry REAL NOT NULL) STRICT;
   CREATE TABLE letters (key TEXT PRIMARY KEY, letter TEXT NOT NULL) STRICT;
@@ -38,6 +38,9 @@ const TABLES = `
   INSERT INTO numbers VALUES (0);
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;
+
+/** From each version to the next: a file of an earlier one is brought up to date when it is opened. */
+const UPGRADES: Readonly<Record<number, string>> = { 1: "ALTER TABLE messages ADD COLUMN ordering_key TEXT" };
 
 /**
  * How far a commit goes before an enqueued task counts as kept: `"normal"` outlives the process however it ends, `"full"`
@@ -172,6 +175,7 @@ function own(database: DatabaseSync, synchronous: Synchronous): DatabaseSync {
     database.exec("BEGIN EXCLUSIVE");
     // Made before the write-ahead log is switched on, so that the header of the file itself says whose it is.
     if (database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) database.exec(TABLES);
+    else upgrade(database);
     database.exec("COMMIT");
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
     database.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT}`);
@@ -180,6 +184,12 @@ function own(database: DatabaseSync, synchronous: Synchronous): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+function upgrade(database: DatabaseSync): void {
+  let version = Number(database.prepare("PRAGMA user_version").get()?.user_version);
+  for (; UPGRADES[version] !== undefined; version++) database.exec(UPGRADES[version] as string);
+  database.exec(`PRAGMA user_version = ${version}`);
 }
 
 /** Closes a file, and gives back to the file system what it has left over. */

@@ -17,7 +17,7 @@ const LOOK_MS = 100;
 /** Numbers that are reserved at a time. */
 const RESERVE = 10_000;
 
-const INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const UPDATE =
   "UPDATE messages SET due = ?, failures = ?, rejections = ?, sent_back = ?, lost = ?, in_flight = ? WHERE number = ?";
 

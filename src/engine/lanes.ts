@@ -1,8 +1,25 @@
 import type { AnyRoute } from "../core/declaration.ts";
+import { TasksError } from "../core/errors.ts";
 import { Lane } from "./lane.ts";
 
 /** Of all places, one in this many is out of reach of lanes that hold a place already. */
 const RESERVE_SHARE = 4;
+
+/** Deliveries in flight at once, unless said otherwise. */
+export const MAX_IN_FLIGHT = 100;
+
+/**
+ * Checks `maxInFlight`.
+ *
+ * @throws TasksError `INVALID_OPTION`.
+ */
+export function assertMaxInFlight(value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new TasksError(
+    "INVALID_OPTION",
+    `engine: expected maxInFlight to be a whole number of 1 or more, got ${value}`,
+  );
+}
 
 /**
  * The lanes of an engine, and whose turn it is to take one of its places. Lanes take turns. One that holds no place goes

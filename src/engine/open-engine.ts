@@ -6,12 +6,13 @@ import { isTasksError, TasksError } from "../core/errors.ts";
 import { assertFaultOptions, assertNoFaults, disturbs, type FaultOptions } from "../core/fault-options.ts";
 import type { Logger } from "../core/logger.ts";
 import { OptionReader } from "../core/options.ts";
-import { assertMaxInFlight, Engine, MAX_IN_FLIGHT } from "./engine.ts";
+import { Engine } from "./engine.ts";
 import { RandomFaults } from "./faults.ts";
 import { fileSystem } from "./file-system.ts";
 import type { EngineHost } from "./host.ts";
 import { Journal } from "./journal.ts";
 import type { Synchronous } from "./journal-file.ts";
+import { assertMaxInFlight, MAX_IN_FLIGHT } from "./lanes.ts";
 
 /** What the backends on a local engine have in common. */
 export interface LocalEngineOptions {

@@ -27,6 +27,7 @@ export function pushBody(message: Message, subscription: string): string {
       data: Buffer.from(envelope).toString("base64"),
       messageId,
       message_id: messageId,
+      ...(task.orderingKey === undefined ? {} : { orderingKey: task.orderingKey }),
       publishTime: time,
       publish_time: time,
     },

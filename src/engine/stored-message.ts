@@ -19,23 +19,24 @@ export type StoredMessage = readonly [
   sentBack: number,
   lost: number,
   inFlight: number,
+  orderingKey: string | null,
 ];
 
 /** The row of a message as it is now. */
 export function storedMessage(message: Message): StoredMessage {
   const { task, number, publishTime, due, scheduledFor, failures, rejections, sentBack, lost } = message;
-  const { id, route, payloadJson, enqueuedAt, carriedAttempts } = task;
+  const { id, route, payloadJson, enqueuedAt, carriedAttempts, orderingKey } = task;
   const tick = scheduledFor?.getTime() ?? null;
   const times = [enqueuedAt, publishTime, due, tick] as const;
   const counts = [carriedAttempts, failures, rejections, sentBack, lost] as const;
-  return [number, id, route.path, payloadJson, ...times, ...counts, message.isInFlight ? 1 : 0];
+  return [number, id, route.path, payloadJson, ...times, ...counts, message.isInFlight ? 1 : 0, orderingKey ?? null];
 }
 
 /** The message of a row, for the queue of its route. */
 export function revivedMessage(stored: StoredMessage, lane: Lane): Message {
   const [number, id, , payload, enqueuedAt, publishTime, due, tick, carried, failures, ...rest] = stored;
-  const [rejections, sentBack, lost, inFlight] = rest;
-  const task = storedTask(id, lane.route, payload, enqueuedAt, carried);
+  const [rejections, sentBack, lost, inFlight, orderingKey] = rest;
+  const task = storedTask(id, lane.route, payload, enqueuedAt, carried, orderingKey ?? undefined);
   const message = new Message(task, lane, number, publishTime, tick === null ? undefined : new Date(tick));
   message.due = due;
   message.failures = failures;
@@ -53,6 +54,7 @@ function storedTask(
   payloadJson: string,
   enqueuedAt: number,
   carried: number,
+  orderingKey: string | undefined,
 ): OutgoingTask {
   return {
     id,
@@ -62,6 +64,7 @@ function storedTask(
     runAt: undefined,
     dedupe: undefined,
     priority: undefined,
+    orderingKey,
     carriedAttempts: carried,
   };
 }

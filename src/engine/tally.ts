@@ -4,6 +4,12 @@ import type { Message } from "./message.ts";
 export class Tally {
   #unfinished = 0;
   #waiting: (() => void)[] = [];
+  readonly #ended: (message: Message) => void;
+
+  /** @param ended called with each message that was counted out. */
+  constructor(ended: (message: Message) => void = () => {}) {
+    this.#ended = ended;
+  }
 
   /** Messages that are not finished: waiting, delayed or in flight. */
   get unfinished(): number {
@@ -17,9 +23,10 @@ export class Tally {
   }
 
   /** Counts a message out. */
-  end({ lane, scheduledFor }: Message): void {
+  end(message: Message): void {
     this.#unfinished -= 1;
-    if (scheduledFor !== undefined) lane.ticks -= 1;
+    if (message.scheduledFor !== undefined) message.lane.ticks -= 1;
+    this.#ended(message);
     if (this.#unfinished > 0) return;
     for (const resolve of this.#waiting) resolve();
     this.#waiting = [];

@@ -32,7 +32,7 @@ export class TestBackend implements Backend {
     delay: true,
     dedupe: true,
     priority: false,
-    ordering: false,
+    ordering: true,
     durable: false,
     results: true,
     overlap: true,
@@ -108,6 +108,11 @@ export class TestBackend implements Backend {
   /** What waits, in the order in which it falls due. */
   waiting(): Message[] {
     return this.#shelf.waiting();
+  }
+
+  /** All that waits, with what waits for others of its ordering key. */
+  pending(): Message[] {
+    return [...this.#shelf.waiting(), ...this.#engine.held].sort((a, b) => a.due - b.due);
   }
 
   /** Deliveries under way. */

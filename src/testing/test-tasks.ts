@@ -68,7 +68,7 @@ export class TestTasks<U extends AnyRoute> extends Tasks<U> implements AnyTestTa
 
   /** The tasks that wait, in the order in which they fall due. */
   get pending(): readonly PendingTask<U>[] {
-    return this.#backend.waiting().map((message) => this.#backend.record(message)) as PendingTask<U>[];
+    return this.#backend.pending().map((message) => this.#backend.record(message)) as PendingTask<U>[];
   }
 
   /** The tasks that are being delivered right now. */

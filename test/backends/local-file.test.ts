@@ -43,6 +43,22 @@ function recorded(path: string, body: () => unknown = () => {}, options: Setting
   return { route, runs };
 }
 
+describe("tasks of one ordering key on a file", () => {
+  it("keep their order over a kill", async () => {
+    const file = queueFile();
+    const before = recorded("x.task", () => new Promise(() => {}), { ordered: true });
+    const first = open(file, [before.route]);
+    for (const id of ["1", "2", "3"]) await first.tasks.enqueue(before.route, {}, { id, orderingKey: "user-42" });
+    await first.clock.advance(0);
+    expect(before.runs.map(({ id }) => id)).toEqual(["1"]);
+    const after = recorded("x.task", () => {}, { ordered: true });
+    const second = open(killedNow(file), [after.route]);
+    await second.tasks.start();
+    await second.recorder.outcomes(3, "done");
+    expect(after.runs.map(({ id }) => id)).toEqual(["1", "2", "3"]);
+  });
+});
+
 describe("a task on a file", () => {
   it("is there after the process was killed, once enqueue has resolved", async () => {
     const file = queueFile();

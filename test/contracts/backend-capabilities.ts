@@ -63,6 +63,32 @@ export function describeCapabilities(subject: BackendSubject): void {
     else await expectRefusal(enqueued, "UNSUPPORTED");
   });
 
+  it("keeps the order of a key as it declares, past a failure, or refuses to", async () => {
+    const { options, adopt, recorder } = await scene();
+    const started: string[] = [];
+    const task = new TaskRoute({
+      path: "x.task",
+      ordered: true,
+      minRetryDelay: 0,
+      maxRetryDelay: 0,
+      maxAttempts: 3,
+      run: (_payload, { taskId, attempt }) => {
+        started.push(`${taskId} ${attempt}`);
+        if (taskId === "first" && attempt < 3) throw new Error("not yet");
+      },
+    });
+    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const enqueue = (id: string) => tasks.enqueue(task, {}, { id, orderingKey: "user-42" });
+    if (!tasks.runtime.backend.capabilities.ordering) {
+      await expectRefusal(enqueue("first"), "UNSUPPORTED");
+      return;
+    }
+    await Promise.all([enqueue("first"), enqueue("second"), enqueue("third")]);
+    await recorder.outcomes(subject.inline ? 2 : 3, "done");
+    const attempts = subject.inline ? ["first 1"] : ["first 1", "first 2", "first 3"];
+    expect(started).toEqual([...attempts, "second 1", "third 1"]);
+  });
+
   it("keeps results as it declares, or refuses to", async () => {
     const { options, adopt } = await scene();
     const at = new Date("2026-05-06T07:08:09Z");

@@ -12,7 +12,7 @@ import { refusalOf } from "../support/refusal.ts";
 function filled(): string {
   const file = queueFile();
   const database = openJournalFile(file, "normal");
-  const insert = database.prepare("INSERT INTO messages VALUES (?, 't', 'x.y', ?, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0)");
+  const insert = database.prepare("INSERT INTO messages VALUES (?, 't', 'x.y', ?, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL)");
   for (let number = 1; number <= 100; number++) insert.run(number, "x".repeat(200));
   database.close();
   return file;
@@ -62,11 +62,11 @@ describe("a file that is no sound queue", () => {
       () => {
         const file = filled();
         const database = new DatabaseSync(file);
-        database.exec("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2");
+        database.exec("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
         database.close();
         return file;
       },
-      "expected a queue of version 1 or earlier, got version 2; update taskroute",
+      "expected a queue of version 2 or earlier, got version 3; update taskroute",
     ],
     [
       "a queue with a page overwritten",
@@ -103,12 +103,31 @@ describe("a file that is no sound queue", () => {
   });
 });
 
+describe("a file of an earlier version", () => {
+  it("is brought up to date, with what it keeps", () => {
+    const file = filled();
+    const earlier = new DatabaseSync(file);
+    earlier.exec(
+      "PRAGMA journal_mode = DELETE; ALTER TABLE messages DROP COLUMN ordering_key; PRAGMA user_version = 1",
+    );
+    const kept = earlier.prepare("SELECT * FROM messages").all();
+    earlier.close();
+    const database = openJournalFile(file, "normal");
+    expect(kept.length).toBeGreaterThan(0);
+    expect(database.prepare("SELECT * FROM messages").all()).toEqual(
+      kept.map((row) => ({ ...row, ordering_key: null })),
+    );
+    database.close();
+    openJournalFile(file, "normal").close();
+  });
+});
+
 describe("a file that is made", () => {
   it("says in its header whose it is, before anything is in it", () => {
     const file = queueFile();
     const database = openJournalFile(file, "normal");
     expect(readFileSync(file).subarray(68, 72).toString()).toBe("TROU");
-    expect(readFileSync(file).readUInt32BE(60)).toBe(1);
+    expect(readFileSync(file).readUInt32BE(60)).toBe(2);
     database.close();
   });
 
