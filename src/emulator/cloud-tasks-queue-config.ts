@@ -1,5 +1,5 @@
 import { defaultBurst } from "../engine/lane-policy.ts";
-import { type FieldMask, masked, maskPaths } from "./field-mask.ts";
+import { maskPaths, withMasked } from "./masked-fields.ts";
 import { CODES, invalid, RpcError } from "./status.ts";
 import { fromSeconds, type TimeParts, toSeconds } from "./time.ts";
 import type { FieldMask } from "./update-mask.ts";
