@@ -3,6 +3,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Identity } from "../engine/identity.ts";
 import type { IamPolicies } from "./iam.ts";
+import type { Projects } from "./projects.ts";
 
 /**
  * One call. It is given the request, and returns the answer, as plain objects in the form of protobufjs' `toObject`: fields
@@ -61,6 +62,9 @@ export interface EmulatorScope {
   readonly identity: Identity;
   /** IAM policies of every resource. */
   readonly iam: IamPolicies;
+  readonly projects: Projects;
+  /** Whether the services check that their own service agents were granted what they need, as Google's do. */
+  readonly checksGrants: boolean;
   /**
    * Publishes to a topic, by its full name, and resolves to the message's id.
    *
