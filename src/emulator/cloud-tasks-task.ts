@@ -5,7 +5,7 @@ import type { HttpAnswer, HttpCall } from "./dispatch.ts";
 import { type RpcStatus, statusOfAnswer } from "./http-status.ts";
 import { assertHttpTarget, authorizationOf, type HttpTarget, methodOf, userHeaders } from "./http-target.ts";
 import { CODES, invalid, RpcError } from "./status.ts";
-import { fromMillis, type TimeParts, toMillis, toSeconds } from "./time.ts";
+import { fromMillis, type TimeParts, toMillis } from "./time.ts";
 
 /** A `google.cloud.tasks.v2.Task` as a caller sends it. */
 export interface TaskFields {
@@ -135,7 +135,7 @@ export class QueuedTask {
         headers: { ...userHeaders(request, USER_AGENT) },
         ...(isFull && body !== undefined ? { body } : {}),
       },
-      scheduleTime: fromMillis(this.message?.due ?? this.firstScheduled),
+      scheduleTime: microseconds(this.message?.due ?? this.firstScheduled),
       createTime: { seconds: Math.floor(this.createTime / 1000), nanos: 0 },
       dispatchDeadline: fromMillis(this.#deadline * 1000),
       dispatchCount: this.#dispatches,
@@ -151,10 +151,16 @@ export class QueuedTask {
 
 function attemptView({ scheduled, dispatched, responded, status }: Attempt): object {
   return {
-    scheduleTime: fromMillis(scheduled),
+    scheduleTime: microseconds(scheduled),
     dispatchTime: fromMillis(dispatched),
     ...(responded === undefined ? {} : { responseTime: fromMillis(responded), responseStatus: status }),
   };
+}
+
+/** A moment as a timestamp of whole microseconds. */
+function microseconds(moment: number): object {
+  const micros = Math.round(moment * 1000);
+  return { seconds: Math.floor(micros / 1e6), nanos: (micros % 1e6) * 1000 };
 }
 
 function requestOf({ httpRequest, appEngineHttpRequest }: TaskFields): HttpRequestFields {
@@ -177,7 +183,8 @@ function deadlineOf({ dispatchDeadline }: TaskFields): number {
 /** Truncated to microseconds, as the proto says. */
 function scheduleOf({ scheduleTime }: TaskFields, now: number): number {
   if (scheduleTime === undefined) return now;
-  const moment = Math.trunc((toSeconds(scheduleTime) ?? 0) * 1e6) / 1000;
+  const { seconds = 0, nanos = 0 } = scheduleTime;
+  const moment = Number(seconds) * 1000 + Math.trunc(nanos / 1000) / 1000;
   if (moment > now + FARTHEST_HOURS * HOUR_MS)
     throw invalid(
       `The Task.scheduleTime, ${pacificTime(moment)}, is too far in the future. Schedule time must be no more than ${FARTHEST_HOURS}h in the future.`,
