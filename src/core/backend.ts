@@ -42,6 +42,11 @@ export interface OutgoingTask {
   readonly orderingKey?: string | undefined;
   /** Attempts used before, by a task that is created anew. */
   readonly carriedAttempts: number;
+  /**
+   * Id of the message, delivered or parked, whose place this one takes. Its task id is no new one then, and a service that
+   * remembers names of tasks must not take it for the task that has come and gone.
+   */
+  readonly replaces?: string | undefined;
 }
 
 /** A backend's word that it has a task. */
@@ -72,6 +77,12 @@ export interface Backend {
   dedupedId?(route: AnyRoute, dedupe: NonNullable<OutgoingTask["dedupe"]>, now: number): string | undefined;
   /** Loads and connects ahead of the first `send`, whose caller would wait for it. */
   warm?(): Promise<void>;
+  /**
+   * Refuses a task that could never be sent; asked before the first of many is.
+   *
+   * @throws TasksError `INVALID_OPTION`, `INVALID_PAYLOAD` or `UNSUPPORTED`.
+   */
+  assertSendable?(task: OutgoingTask): void;
   /** Resolves once the backend has the task; rejects when it does not. */
   send(task: OutgoingTask): Receipt | Promise<Receipt>;
   /** Many at once, in order; each element stands for the task at its place. Never rejects as a whole. */

@@ -27,6 +27,8 @@ export function buildBackend(
   }
   const backend = combined([first, ...others], routes);
   assertRoutesFit(routes, backend, scope.logger);
-  if (scope.config.production) assertLettersKept(routes, backend);
+  if (scope.config.production) {
+    for (const route of routes) assertLettersKept(route, carrierOf(route, [first, ...others]) ?? first);
+  }
   return backend;
 }

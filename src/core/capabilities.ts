@@ -109,17 +109,16 @@ export function assertRoutesFit(routes: readonly AnyRoute[], backend: Backend, l
 }
 
 /**
- * Refuses, in production, routes whose dead letters nobody would keep: Cloud Tasks deletes a task whose attempts are used
+ * Refuses, in production, a route whose dead letters nobody would keep: Cloud Tasks deletes a task whose attempts are used
  * up (cloud.google.com/tasks/docs/configuring-queues#retry), so that they must be kept by us, and durably.
  *
  * @throws TasksError `INVALID_CONFIG`.
  */
-export function assertLettersKept(routes: readonly AnyRoute[], backend: Backend): void {
-  if (backend.deadLetters !== undefined && backend.capabilities.durable) return;
-  const lost = routes.find((route) => route.settings.via === "cloud-tasks");
-  if (lost === undefined) return;
+export function assertLettersKept({ path, settings: { via } }: AnyRoute, carrier: Backend): void {
+  if (via !== "cloud-tasks" && carrier.name !== "cloud-tasks") return;
+  if (carrier.deadLetters !== undefined && carrier.capabilities.durable) return;
   throw new TasksError(
     "INVALID_CONFIG",
-    `"${lost.path}": expected a backend that keeps dead letters durably for via: "cloud-tasks", which has none of its own, got ${backend.name}; use via: "pubsub" or another backend`,
+    `"${path}": expected a backend that keeps dead letters durably for via: "cloud-tasks", which has none of its own, got ${carrier.name}; use via: "pubsub" or another backend`,
   );
 }

@@ -58,6 +58,10 @@ class CombinedBackend implements Backend {
     return this.#of(route).dedupedId?.(route, dedupe, now);
   }
 
+  assertSendable(task: OutgoingTask): void {
+    this.#of(task.route).assertSendable?.(task);
+  }
+
   send(task: OutgoingTask): Receipt | Promise<Receipt> {
     return this.#of(task.route).send(task);
   }

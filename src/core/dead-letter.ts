@@ -6,19 +6,19 @@ import type { ParkReason } from "./outcome.ts";
 /** A task that will not be tried again by itself, with all that is needed to run it once more. */
 export interface DeadLetter {
   readonly taskId: string;
+  /** Path of the route; what the message calls its task, or nothing, where that is no route of the list. */
   readonly path: string;
   readonly taskName: string;
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
   /**
-   * The payload as it was kept, when that is no JSON object: the file that kept it was damaged. Such a task cannot be
-   * redriven, and `kwargs` is empty.
+   * The payload as it was kept, when that is no JSON object because the file that kept it was damaged; or the whole body
+   * of a message that holds no envelope. Such a task cannot be redriven, and `kwargs` is empty.
    */
   readonly unreadable?: string;
   readonly enqueuedAt: string | undefined;
   readonly messageId: string;
-  /** Why it was parked; `"undeliverable"`: the transport ran out of deliveries without an answer that counts. */
-  readonly reason: ParkReason | "undeliverable";
+  readonly reason: ParkReason;
   /** `Name: message` of the last error, without a stack; `undefined` when none is known. */
   readonly error: string | undefined;
   /** Attempts used. */
@@ -30,7 +30,7 @@ export interface DeadLetter {
 /** The dead letter of a delivery. */
 export function letterOf(
   delivery: Delivery,
-  route: AnyRoute,
+  route: Pick<AnyRoute, "path" | "name">,
   reason: ParkReason,
   error: unknown,
   parkedAt: number,

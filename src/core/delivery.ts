@@ -1,6 +1,16 @@
 /** What carried a delivery to us. */
 export type Transport = "pubsub" | "cloud-tasks" | "scheduler" | "local" | "immediate";
 
+/** What Cloud Tasks tells beside a message. */
+export interface Dispatch {
+  /** How often the message was sent, this time included, whatever came of it: the queue's own limit counts this. */
+  readonly count: number;
+  /** Id of the queue that holds it. */
+  readonly queue: string | undefined;
+  /** The priority that it was enqueued with. */
+  readonly priority: string | undefined;
+}
+
 /** One arrival of one envelope, with the transport stripped. */
 export interface Delivery {
   readonly transport: Transport;
@@ -22,6 +32,8 @@ export interface Delivery {
   readonly scheduledFor: Date | undefined;
   /** When the message was published, in ISO 8601 as the transport wrote it, unchecked. */
   readonly publishTime: string | undefined;
+  /** See {@link Dispatch}; only of Cloud Tasks. */
+  readonly dispatch?: Dispatch | undefined;
   /** The key behind which other messages wait for this one, where the transport keeps an order. */
   readonly orderingKey?: string | undefined;
   /** Milliseconds since the epoch at which the delivery arrived. */
@@ -35,3 +47,6 @@ export interface Delivery {
  * has already used.
  */
 export const CARRIED_ATTEMPTS = "taskroute-carried-attempts";
+
+/** The HTTP header in which a task of Cloud Tasks says its priority, so that it keeps it when it is created anew. */
+export const PRIORITY = "taskroute-priority";

@@ -70,7 +70,7 @@ export class Enqueuer {
     const { delay, runAt, dedupeKey } = options;
     const window = options.dedupeWindow ?? DEDUPE_WINDOW_S;
     const dedupe = dedupeKey === undefined ? undefined : { key: dedupeKey, window };
-    return {
+    const task: OutgoingTask = {
       id: options.id ?? (dedupe && this.#scope.backend().dedupedId?.(route, dedupe, now)) ?? freshId(),
       route,
       payloadJson,
@@ -81,6 +81,8 @@ export class Enqueuer {
       orderingKey: options.orderingKey,
       carriedAttempts: 0,
     };
+    this.#scope.backend().assertSendable?.(task);
+    return task;
   }
 
   #send(task: OutgoingTask): Receipt | Promise<Receipt> {
@@ -116,29 +118,42 @@ export class Enqueuer {
   }
 
   /**
-   * Creates a delivered task anew, to run `seconds` from now with the attempts it has used; `false` when the backend
-   * cannot delay, or keeps its tasks less well than the service that has this one. For `RetryAfter`.
+   * Creates a delivered task anew, to run `seconds` from now with the attempts it has `used`; `false` when the backend
+   * cannot delay, or keeps its tasks less well than the service that has this one. For `RetryAfter`, whose run counts, and
+   * for a task that its queue may soon delete.
    */
-  async deferAgain(delivery: Delivery, route: AnyRoute, seconds: number): Promise<boolean> {
+  async deferAgain(
+    delivery: Delivery,
+    route: AnyRoute,
+    seconds: number,
+    used: number = delivery.attempt,
+  ): Promise<boolean> {
     const backend = this.#scope.backend();
     // A tick stays with its scheduler: created anew it would lose its lock against overlap. And one that others wait for
     // behind its ordering key would lose its place.
     if (delivery.scheduled || (delivery.orderingKey ?? "") !== "") return false;
-    const { delay } = backend.capabilitiesOf?.(route) ?? backend.capabilities;
-    if (!delay || !this.#scope.mayReplace(delivery)) return false;
+    const { delay, priority } = backend.capabilitiesOf?.(route) ?? backend.capabilities;
+    if ((seconds > 0 && !delay) || !this.#scope.mayReplace(delivery)) return false;
     const now = this.#scope.clock.now();
     await backend.send({
       id: delivery.taskId,
       route,
       payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
       enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),
-      runAt: now + seconds * 1000,
+      runAt: seconds > 0 ? now + seconds * 1000 : undefined,
       dedupe: undefined,
-      priority: undefined,
-      carriedAttempts: delivery.attempt,
+      priority: priority ? priorityOf(delivery, route) : undefined,
+      carriedAttempts: used,
+      replaces: delivery.messageId,
     });
     return true;
   }
+}
+
+/** The priority that a delivered task was enqueued with, if its route still has it. */
+function priorityOf({ dispatch }: Delivery, { settings }: AnyRoute): string | undefined {
+  const priority = dispatch?.priority;
+  return priority !== undefined && Object.hasOwn(settings.queue.priorities ?? {}, priority) ? priority : undefined;
 }
 
 /** The error of a task that a backend did not take. */

@@ -1,56 +1,52 @@
 import { ActiveRun, abortMargin } from "./active-run.ts";
-import type { Clock } from "./clock.ts";
 import type { Config, Environment } from "./config.ts";
-import { type DeadLetterSink, describeError, letterOf } from "./dead-letter.ts";
+import { describeError } from "./dead-letter.ts";
 import type { AnyRoute } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
-import { isBusy, isDiscard, isRetryAfter } from "./errors.ts";
+import { isBusy, isDiscard, isRetryAfter, TasksError } from "./errors.ts";
 import { callHook, type Hooks, startedEvent } from "./events.ts";
+import { isLate, isSpent } from "./headroom.ts";
 import { type Invocation, invoke } from "./invoke.ts";
 import { isSwitchedOff } from "./kill-switch.ts";
-import type { Logger } from "./logger.ts";
 import { Ongoing } from "./ongoing.ts";
 import { shown } from "./options.ts";
-import type { BusyReason, Outcome, ParkReason } from "./outcome.ts";
+import { busy, isSettled, type Outcome, type ParkReason } from "./outcome.ts";
 import { logOutcome } from "./outcome-log.ts";
+import { Parking, type ParkingScope } from "./parking.ts";
 import { payloadOf, validatePayload } from "./payload.ts";
 import { isPoolExhausted } from "./pool-exhaustion.ts";
-import type { Registry } from "./registry.ts";
+import { busyUnless, type Ready } from "./readiness.ts";
 import { type Enqueue, RunContext } from "./run-context.ts";
 import { Slots } from "./slots.ts";
 import { isThenable } from "./thenable.ts";
 import { identifyTick } from "./tick.ts";
 import { within } from "./within.ts";
 
-/** Seconds suggested to whoever is told to come back when nothing better is known. */
-const RETRY_AFTER_S = 10;
-
-/** How long a `ready` check may take before it counts as a no. */
-const LONGEST_READY_MS = 5000;
 /** Stands for an answer that did not come in time. */
 const LATE = Symbol("late");
 
 /** What an executor is given of its client. */
-export interface ExecutorScope extends Invocation {
-  readonly registry: Registry;
-  readonly clock: Clock;
-  readonly logger: Logger;
+export interface ExecutorScope extends Invocation, ParkingScope {
   readonly hooks: Hooks;
   readonly env: Environment;
   readonly enqueue: Enqueue;
   config(): Config;
-  /** Where this client parks tasks; `undefined` when nothing of its own can keep them. */
-  sink(delivery: Delivery): DeadLetterSink | undefined;
+  /** Has the backend create a delivered task anew, with the attempts it has used carried along; whether it did. Never rejects. */
+  createAnew(delivery: Delivery, route: AnyRoute, used: number): Promise<boolean>;
   /** Whether the service can take work, see `createTasks({ ready })`. */
-  readonly ready: (() => boolean | Promise<boolean>) | undefined;
-}
-
-export function busy(reason: BusyReason, retryAfter: number = RETRY_AFTER_S): Outcome {
-  return { type: "busy", reason, retryAfter };
+  readonly ready: Ready | undefined;
 }
 
 function invalidPayload(error: unknown): Outcome {
   return { type: "rejected", reason: "invalid-payload", error };
+}
+
+/** Why a task has no attempt left although none of them was answered for. */
+function unanswered({ attempt }: Delivery, { path, settings: { maxAttempts } }: AnyRoute): TasksError {
+  return new TasksError(
+    "TIMEOUT",
+    `task "${path}": expected an answer to attempt ${maxAttempts}, its last, got attempt ${attempt}: its process ended, or its dead letter could not be kept; see what the task did before it is redriven`,
+  );
 }
 
 /** The one path on which every delivery of every backend is run. */
@@ -58,10 +54,13 @@ export class Executor {
   readonly #scope: ExecutorScope;
   readonly #slots = new Map<AnyRoute, Slots>();
   readonly #ongoing: Ongoing;
+  /** Where dead letters go. */
+  readonly parking: Parking;
   #draining = false;
 
   constructor(scope: ExecutorScope) {
     this.#scope = scope;
+    this.parking = new Parking(scope);
     this.#ongoing = new Ongoing(scope.clock);
     for (const route of scope.registry.routes) {
       const size = route.settings.maxConcurrency;
@@ -77,18 +76,7 @@ export class Executor {
   /** Whether a delivery may come in at all: `undefined`, or the outcome that sends it away. Decided before its body is read. */
   admit(): Outcome | undefined | Promise<Outcome | undefined> {
     if (this.#draining) return busy("draining");
-    if (this.#scope.ready === undefined) return undefined;
-    return this.#admitWhenReady(this.#scope.ready);
-  }
-
-  async #admitWhenReady(ready: () => boolean | Promise<boolean>): Promise<Outcome | undefined> {
-    try {
-      const taken = await within(this.#scope.clock, LONGEST_READY_MS, Promise.resolve(ready()), () => false);
-      return taken ? undefined : busy("not-ready");
-    } catch (error) {
-      this.#scope.logger.warn("the ready check threw; deliveries are sent back", { error: describeError(error) });
-      return busy("not-ready");
-    }
+    return this.#scope.ready === undefined ? undefined : busyUnless(this.#scope.ready, this.#scope);
   }
 
   /**
@@ -109,18 +97,12 @@ export class Executor {
     arrived: Delivery,
     route: AnyRoute | undefined = this.#scope.registry.find(arrived.taskName),
   ): Promise<Outcome> {
-    if (route?.run === undefined) {
-      this.#scope.logger.error("a delivery was rejected", {
-        reason: "unknown-task",
-        task: shown(arrived.taskName),
-        taskId: arrived.taskId,
-      });
-      return { type: "rejected", reason: "unknown-task", error: undefined };
-    }
     this.enter();
     try {
+      if (route?.run === undefined) return await this.#unknown(arrived, route);
       const delivery = arrived.scheduled ? await this.#identified(arrived, route) : arrived;
-      const outcome = await this.#executeRoute(delivery, route);
+      const came = await this.#executeRoute(delivery, route);
+      const outcome = isSettled(came) ? came : await this.#secured(delivery, route, came);
       this.#report(delivery, route, outcome);
       return outcome;
     } finally {
@@ -128,8 +110,16 @@ export class Executor {
     }
   }
 
+  #unknown(arrived: Delivery, route: AnyRoute | undefined): Promise<Outcome> {
+    const { taskId, taskName } = arrived;
+    const fields = { reason: "unknown-task", task: shown(taskName), taskId };
+    this.#scope.logger.error("a delivery was rejected", fields);
+    return this.parking.rejected(arrived, route, { type: "rejected", reason: "unknown-task", error: undefined });
+  }
+
   #executeRoute(delivery: Delivery, route: AnyRoute): Outcome | Promise<Outcome> {
     if (isSwitchedOff(route, this.#scope.env)) return this.#switchedOff(delivery, route);
+    if (isSpent(delivery, route)) return this.#park(delivery, route, "exhausted", unanswered(delivery, route));
     let payload: unknown;
     try {
       payload = validatePayload(route, payloadOf(route, delivery.args, delivery.kwargs));
@@ -157,6 +147,35 @@ export class Executor {
   #runInSlot(delivery: Delivery, route: AnyRoute, payload: unknown): Outcome | Promise<Outcome> {
     // Draining may have begun since the delivery was admitted, while its body was read or checked.
     if (this.#draining) return busy("draining");
+    return isLate(delivery, route) ? this.#anew(delivery, route, payload) : this.#runNow(delivery, route, payload);
+  }
+
+  /** A task that its queue may soon delete is not run: a run that ends the process could not bring it to safety. */
+  async #anew(delivery: Delivery, route: AnyRoute, payload: unknown): Promise<Outcome> {
+    return (await this.createAnew(delivery, route)) ?? this.#runNow(delivery, route, payload);
+  }
+
+  /** Puts another message in the place of a delivered one; `undefined` where that cannot be done. Never rejects. */
+  async createAnew(
+    delivery: Delivery,
+    route: AnyRoute,
+    used: number = delivery.attempt - 1,
+  ): Promise<Outcome | undefined> {
+    const created = await this.#scope.createAnew(delivery, route, used);
+    return created ? { type: "skipped", reason: "created-anew" } : undefined;
+  }
+
+  /** What is not acknowledged comes again, unless its queue may delete it before: then it is parked, or created anew. */
+  async #secured(delivery: Delivery, route: AnyRoute, came: Outcome): Promise<Outcome> {
+    if (!isLate(delivery, route)) return came;
+    const outcome = came.type === "rejected" ? await this.parking.rejected(delivery, route, came) : came;
+    const failed = outcome.type === "failed";
+    // One with a delay of its own is created anew by whoever answers for it.
+    if (isSettled(outcome) || (failed && outcome.retryAfter !== undefined)) return outcome;
+    return (await this.createAnew(delivery, route, failed ? delivery.attempt : undefined)) ?? outcome;
+  }
+
+  #runNow(delivery: Delivery, route: AnyRoute, payload: unknown): Outcome | Promise<Outcome> {
     const slots = this.#slots.get(route);
     return slots === undefined
       ? this.#run(delivery, route, payload, undefined)
@@ -234,21 +253,9 @@ export class Executor {
     return this.#park(delivery, route, "switched-off", undefined);
   }
 
-  /** Acknowledged only once the dead letter is kept; without a place to keep it the message stays with the transport. */
   async #park(delivery: Delivery, route: AnyRoute, reason: ParkReason, error: unknown): Promise<Outcome> {
-    const sink = this.#scope.sink(delivery);
-    if (sink === undefined) return { type: "failed", error, retryAfter: undefined };
-    try {
-      await sink.park(letterOf(delivery, route, reason, error, this.#scope.clock.now()));
-    } catch (failure) {
-      this.#scope.logger.error("a dead letter could not be kept; the message is not acknowledged", {
-        task: route.path,
-        taskId: delivery.taskId,
-        error: describeError(failure),
-      });
-      return { type: "failed", error, retryAfter: undefined };
-    }
-    return { type: "discarded", reason, error };
+    const parked = await this.parking.park(delivery, route, reason, error);
+    return parked ?? { type: "failed", error, retryAfter: undefined };
   }
 
   #started(delivery: Delivery, route: AnyRoute): void {

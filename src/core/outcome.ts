@@ -1,8 +1,8 @@
 /** Why a delivery was refused for good. */
 export type RejectReason = "malformed" | "unknown-task" | "invalid-payload";
 
-/** Why a task was parked as a dead letter. */
-export type ParkReason = "discarded" | "exhausted" | "switched-off";
+/** Why a task was parked as a dead letter; `"undeliverable"`: the transport ran out of deliveries without an answer that counts. */
+export type ParkReason = "discarded" | "exhausted" | "switched-off" | "undeliverable";
 
 /** Why a delivery could not be taken right now. */
 export type BusyReason =
@@ -14,8 +14,8 @@ export type BusyReason =
   | "switched-off"
   | "auth-unavailable";
 
-/** Why nothing was run although the delivery is settled. */
-export type SkipReason = "switched-off" | "overlap";
+/** Why nothing was run although the delivery is settled; `"created-anew"`: another message of the same task takes its place. */
+export type SkipReason = "switched-off" | "overlap" | "created-anew";
 
 /** What one delivery came to. HTTP status is the last-line translation of it, see `statusOf` in `push`. */
 export type Outcome =
@@ -35,6 +35,14 @@ export type Outcome =
   | { readonly type: "failed"; readonly error: unknown; readonly retryAfter: number | undefined }
   /** Not a push at all. */
   | { readonly type: "refused"; readonly status: 405 | 413 };
+
+/** Seconds suggested to whoever is told to come back when nothing better is known. */
+const RETRY_AFTER_S = 10;
+
+/** The outcome of a delivery that cannot be taken now. */
+export function busy(reason: BusyReason, retryAfter: number = RETRY_AFTER_S): Outcome {
+  return { type: "busy", reason, retryAfter };
+}
 
 /** Whether the transport may forget the message. */
 export function isSettled(outcome: Outcome): boolean {

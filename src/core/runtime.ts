@@ -5,6 +5,7 @@ import { buildBackend } from "./build-backend.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, type Environment, isProduction, isTesting, resolveConfig } from "./config.ts";
 import { consoleLogger } from "./console-logger.ts";
+import { describeError } from "./dead-letter.ts";
 import { type AnyRoute, bindNaming } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
 import { Enqueuer } from "./enqueuer.ts";
@@ -95,6 +96,7 @@ export class Runtime {
       middleware: options.middleware ?? [],
       ready: this.#readiness(options.ready),
       config: () => this.config,
+      createAnew: (delivery, route, used) => this.#createAnew(delivery, route, used),
       sink: (delivery) => (this.#mayReplace(delivery) ? this.backend.deadLetters : undefined),
       enqueue: (route, ...[payload, enqueueOptions]) => this.enqueuer.enqueue(route, payload, enqueueOptions),
     });
@@ -169,9 +171,19 @@ export class Runtime {
    * Whether the backend may take the place of the transport, so that a message is acknowledged there: in production, one
    * that a real service holds is not traded for one in memory.
    */
-  #mayReplace({ transport }: Delivery): boolean {
+  #mayReplace({ transport }: Pick<Delivery, "transport">): boolean {
     const ownMessage = transport === "local" || transport === "immediate";
     return ownMessage || !this.config.production || this.backend.capabilities.durable;
+  }
+
+  async #createAnew(delivery: Delivery, route: AnyRoute, used: number): Promise<boolean> {
+    try {
+      return await this.enqueuer.deferAgain(delivery, route, 0, used);
+    } catch (error) {
+      const fields = { task: route.path, taskId: delivery.taskId, error: describeError(error) };
+      this.logger.error("a task that its queue may soon delete could not be created anew", fields);
+      return false;
+    }
   }
 
   #host(): Omit<BackendHost, "carries"> {

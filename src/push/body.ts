@@ -34,6 +34,26 @@ function textOf(bytes: Uint8Array, subject: string): string {
   return buffer.toString("utf8");
 }
 
+/**
+ * A body as a dead letter keeps it: text as it came, other bytes as a data URL, and what a framework parsed as JSON;
+ * `undefined` for a body that did not arrive, or that is nested too deep to be written.
+ */
+export function keepable(body: BodyContent): string | undefined {
+  if (body === null || body === undefined) return undefined;
+  if (typeof body === "string") return body;
+  if (!(body instanceof Uint8Array)) return written(body);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return isUtf8(bytes) ? bytes.toString("utf8") : `data:;base64,${bytes.toString("base64")}`;
+}
+
+function written(body: object): string | undefined {
+  try {
+    return JSON.stringify(body);
+  } catch {
+    return undefined;
+  }
+}
+
 function parse(text: string, subject: string): unknown {
   try {
     return JSON.parse(text);

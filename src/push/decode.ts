@@ -53,6 +53,7 @@ export function decodeDelivery(body: BodyContent, header: HeaderLookup, received
     enqueuedAt: envelope.enqueued_at,
     messageId: transport.messageId,
     attempt: transport.attempt,
+    dispatch: transport.dispatch,
     scheduled: isScheduledEnvelope(envelope),
     scheduledFor: transport.scheduledFor,
     publishTime: transport.publishTime,

@@ -4,14 +4,16 @@ import { describeError } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { isTasksError, TasksError } from "../core/errors.ts";
-import { busy } from "../core/executor.ts";
+
+import { isLate, mayBeLate } from "../core/headroom.ts";
 import { assertKnownOptions, shown } from "../core/options.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { busy, type Outcome } from "../core/outcome.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { AnyTasks } from "../core/tasks.ts";
 import { isThenable } from "../core/thenable.ts";
 import { authenticatorOf } from "./authentication.ts";
-import { assertWithin, type BodyContent, BodyTooLarge } from "./body.ts";
+import { assertWithin, type BodyContent, BodyTooLarge, keepable } from "./body.ts";
+import { dispatchedTask, dispatchOf } from "./cloud-tasks.ts";
 import { decodeDelivery, decodePayload } from "./decode.ts";
 import type { PushRequest, PushResponse } from "./request.ts";
 import { responseOf } from "./status.ts";
@@ -98,6 +100,13 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
+/** Whether a delivery that is sent away may be the last that its queue makes. Whoever was not let in has none. */
+function isLastChance(refusal: Outcome, { header }: PushRequest): boolean {
+  if (refusal.type !== "busy" || refusal.reason === "auth-unavailable") return false;
+  const dispatch = dispatchOf(header);
+  return dispatch !== undefined && mayBeLate(dispatch);
+}
+
 /** The way in, in its order: method, authentication, capacity, body, decoding, and then the run. */
 class Door {
   readonly #runtime: Runtime;
@@ -122,14 +131,17 @@ class Door {
     try {
       const turned = this.#turnAway(request);
       const refusal = isThenable(turned) ? await turned : turned;
-      if (refusal !== undefined) return responseOf(refusal);
+      if (refusal !== undefined && !isLastChance(refusal, request)) return responseOf(refusal);
       let delivery: Delivery;
+      let content: BodyContent;
       try {
-        const content = request.body(this.#limit);
-        delivery = this.#decode(isThenable(content) ? await content : content, request, receivedAt);
+        const read = request.body(this.#limit);
+        content = isThenable(read) ? await read : read;
+        delivery = this.#decode(content, request, receivedAt);
       } catch (error) {
-        return responseOf(this.#unreadable(error));
+        return responseOf(refusal ?? (await this.#unreadable(error, content, request)));
       }
+      if (refusal !== undefined) return responseOf(await this.#sentBack(delivery, refusal));
       const outcome = await executor.execute(delivery, this.#route);
       if (outcome.type !== "failed" || outcome.retryAfter === undefined) return responseOf(outcome);
       return responseOf(await this.#deferred(delivery, outcome, outcome.retryAfter));
@@ -167,14 +179,25 @@ class Door {
     return decodeDelivery(body, header, receivedAt);
   }
 
-  #unreadable(error: unknown): Outcome {
+  #unreadable(error: unknown, content: BodyContent, { header }: PushRequest): Outcome | Promise<Outcome> {
     if (error instanceof BodyTooLarge) return this.#refused(413, { limit: this.#limit });
     // A body that was taken away before it got here is no fault of the message.
     if (isTasksError(error, "INVALID_CONFIG")) throw error;
     // Only our own errors are known not to quote the body; a framework's parser may.
     const reported = isTasksError(error) ? describeError(error) : `${nameOf(error)}: the body could not be read`;
     this.#runtime.logger.error("a push was rejected", { reason: "malformed", error: reported });
-    return { type: "rejected", reason: "malformed", error };
+    const outcome = { type: "rejected", reason: "malformed", error } as const;
+    const message = dispatchedTask(header);
+    if (message === undefined) return outcome;
+    return this.#runtime.executor.parking.unreadable(message, () => keepable(content), this.#route, outcome);
+  }
+
+  /** A delivery that cannot be taken now, and that its queue may delete before it comes again: the task is created anew. */
+  async #sentBack(delivery: Delivery, refusal: Outcome): Promise<Outcome> {
+    const { registry, executor } = this.#runtime;
+    const route = this.#route ?? registry.find(delivery.taskName);
+    if (route === undefined || !isLate(delivery, route)) return refusal;
+    return (await executor.createAnew(delivery, route)) ?? refusal;
   }
 
   /** `RetryAfter`: the task is created anew with its own delay where the backend can, and only then acknowledged. */

@@ -91,6 +91,7 @@ describe("a push of an envelope", () => {
         transport: "cloud-tasks",
         messageId: "task-name-9",
         attempt: 1,
+        dispatch: { count: 1, queue: "mail", priority: undefined },
         publishTime: undefined,
         attributes: {},
       },
@@ -128,6 +129,11 @@ describe("a push of an envelope", () => {
 describe("the attempt of a delivery", () => {
   const carried = (value: string): object => wrapped(message, { attributes: { "taskroute-carried-attempts": value } });
   const CARRIED = "taskroute-carried-attempts";
+  const counted = (retries: number, executions: number | string): PushHeaders => ({
+    ...dispatched,
+    "x-cloudtasks-taskretrycount": String(retries),
+    "x-cloudtasks-taskexecutioncount": String(executions),
+  });
   const wrappedAt = (deliveryAttempt: unknown, value: string): object => ({ ...carried(value), deliveryAttempt });
 
   const cases: readonly [what: string, body: object, headers: PushHeaders | undefined, attempt: number][] = [
@@ -156,12 +162,34 @@ describe("the attempt of a delivery", () => {
       { ...dispatched, "x-cloudtasks-taskretrycount": "1", [CARRIED]: "3" },
       5,
     ],
+    ["of Cloud Tasks, less what was answered without counting", message, counted(6, 4), 3],
+    ["of Cloud Tasks, all of it answered without counting", message, counted(6, 6), 1],
+    ["of Cloud Tasks, of a process that was killed each time", message, counted(6, 0), 7],
+    ["of Cloud Tasks, answered more often than sent", message, counted(2, 5), 1],
+    ["of Cloud Tasks, answered a nonsense of times", message, counted(2, "many"), 3],
+    ["of Cloud Tasks, carried along, less what did not count", message, { ...counted(6, 4), [CARRIED]: "3" }, 6],
     ["of an unwrapped push, carried along", message, { ...unwrapped, [CARRIED]: "3" }, 4],
     ["of Cloud Scheduler", tick, scheduled, 1],
   ];
 
   it.each(cases)("%s", (_what, body, headers, attempt) => {
     expect(delivery(body, headers).attempt).toBe(attempt);
+  });
+});
+
+describe("a dispatch of Cloud Tasks", () => {
+  const of = (headers: PushHeaders) => delivery(message, { ...dispatched, ...headers }).dispatch;
+
+  it("tells how often it was sent, whatever came of that, its queue and its priority", () => {
+    expect(of({})).toEqual({ count: 1, queue: "mail", priority: undefined });
+    const headers = { "x-cloudtasks-taskretrycount": "6", "x-cloudtasks-taskexecutioncount": "4" };
+    expect(of({ ...headers, "taskroute-priority": "high" })).toEqual({ count: 7, queue: "mail", priority: "high" });
+  });
+
+  it("tells it of a payload as well, and no other transport does", () => {
+    expect(payload({}, dispatched).dispatch).toMatchObject({ count: 1 });
+    for (const headers of [undefined, unwrapped, scheduled])
+      expect(delivery(message, headers).dispatch).toBeUndefined();
   });
 });
 
