@@ -1,6 +1,7 @@
 import { immediate } from "./backends/immediate.ts";
 import { local } from "./backends/local.ts";
 import { localHttp } from "./backends/local-http.ts";
+import { pubsub } from "./backends/pubsub.ts";
 import type { BackendFactory } from "./core/backend.ts";
 import type { BackendName, Config } from "./core/config.ts";
 import type { AnyRoute } from "./core/declaration.ts";
@@ -30,6 +31,7 @@ function backendOf(name: BackendName, config: Config): BackendFactory {
     case "local":
       return localByDefault(config);
     case "pubsub":
+      return pubsub();
     case "cloud-tasks":
       throw new TasksError("UNSUPPORTED", `backend: expected one of this process, got ${name}; it is on its way`);
   }

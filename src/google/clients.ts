@@ -4,6 +4,7 @@ import type { v1 as schedulerV1 } from "@google-cloud/scheduler";
 import type { v2 as tasksV2 } from "@google-cloud/tasks";
 import type { Config } from "../core/config.ts";
 import { TasksError } from "../core/errors.ts";
+import { type CallParts, type PublishCall, publishCallOf, type Stub } from "./publish-call.ts";
 import { explained } from "./status.ts";
 
 /** Google's generated client of Pub/Sub's topics. */
@@ -19,8 +20,10 @@ export type CloudSchedulerClient = schedulerV1.CloudSchedulerClient;
 type ClientOptions = NonNullable<ConstructorParameters<typeof v1.PublisherClient>[0]>;
 
 /** What is used of google-gax, which the clients carry; it is no dependency of ours. */
-interface Gax {
-  readonly grpc: { readonly credentials: { createInsecure(): NonNullable<ClientOptions["sslCreds"]> } };
+interface Gax extends CallParts {
+  readonly grpc: CallParts["grpc"] & {
+    readonly credentials: { createInsecure(): NonNullable<ClientOptions["sslCreds"]> };
+  };
   readonly googleAuthLibrary: { readonly PassThroughClient: new () => NonNullable<ClientOptions["authClient"]> };
 }
 
@@ -96,6 +99,12 @@ export class GoogleClients {
       const { PublisherClient } = (await loadPubSub()).v1;
       return new PublisherClient(this.#options("@google-cloud/pubsub", this.#emulators.pubsub));
     });
+  }
+
+  /** The publish method without the layers above gRPC, which cost more than a small message does itself. */
+  async publishCall(): Promise<PublishCall> {
+    const client = await this.publisher();
+    return publishCallOf((await client.initialize()) as object as Stub, gaxOf("@google-cloud/pubsub"));
   }
 
   subscriber(): Promise<SubscriberClient> {
