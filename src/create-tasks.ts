@@ -7,6 +7,7 @@ import type { BackendName, Config } from "./core/config.ts";
 import type { AnyRoute } from "./core/declaration.ts";
 import { TasksError } from "./core/errors.ts";
 import type { Provisioner } from "./core/provisioning.ts";
+import type { Via } from "./core/route-options.ts";
 import { Runtime } from "./core/runtime.ts";
 import { Tasks, type TasksOptions } from "./core/tasks.ts";
 
@@ -46,8 +47,18 @@ function fileOf({ localFile }: Config): { readonly file?: string } {
 }
 
 /** Loaded late: most processes never provision. */
-async function loadProvisioner(): Promise<Provisioner> {
-  throw new TasksError("UNSUPPORTED", "provision: expected a later version, got this one; it is on its way");
+async function loadProvisioner(runtime: Runtime, backend: unknown): Promise<Provisioner> {
+  const { provisionerOf } = await import("./provision/index.ts");
+  return provisionerOf(runtime, { defaultVia: () => defaultVia(runtime, backend) });
+}
+
+/**
+ * Which service carries a route that does not say: the first cloud backend, else Pub/Sub, since a local one stands for
+ * either. One that nobody named is not built for the sake of its name.
+ */
+function defaultVia(runtime: Runtime, backend: unknown): Via {
+  const name = backend === undefined ? runtime.config.backends[0] : runtime.backend.name;
+  return name?.startsWith("cloud-tasks") ? "cloud-tasks" : "pubsub";
 }
 
 /**
@@ -59,6 +70,13 @@ async function loadProvisioner(): Promise<Provisioner> {
 export function createTasks<const L extends readonly AnyRoute[]>(options: TasksOptions<L>): Tasks<L[number]> {
   const env = options.env ?? process.env;
   return new Tasks<L[number]>(
-    new Runtime({ ...options, env }, { chooseBackend, loadProvisioner, platform: process.env }),
+    new Runtime(
+      { ...options, env },
+      {
+        chooseBackend,
+        loadProvisioner: (runtime) => loadProvisioner(runtime, options.backend),
+        platform: process.env,
+      },
+    ),
   );
 }

@@ -6,6 +6,8 @@ import type { Problems } from "./problems.ts";
 export interface CloudOptions {
   /** Project of every cloud resource. Default `GCP_PROJECT_ID`, else `GOOGLE_CLOUD_PROJECT`. */
   readonly projectId?: string;
+  /** Number of the project, which provisioning asks of Cloud Resource Manager otherwise. Default `GCP_PROJECT_NUMBER`. */
+  readonly projectNumber?: string;
   /** Region of scheduler jobs. Default `SCHEDULER_LOCATION`, else `europe-west2`. */
   readonly schedulerLocation?: string;
   /** Region of queues. Default `TASKS_QUEUE_LOCATION`, else that of the jobs. */
@@ -25,6 +27,7 @@ export interface CloudOptions {
 /** Which variable each option stands for. */
 const VARIABLE: Readonly<Record<keyof CloudOptions, string>> = {
   projectId: "GCP_PROJECT_ID",
+  projectNumber: "GCP_PROJECT_NUMBER",
   schedulerLocation: "SCHEDULER_LOCATION",
   queueLocation: "TASKS_QUEUE_LOCATION",
   serviceUrl: "CLOUD_RUN_SERVICE_URL",
@@ -61,6 +64,7 @@ export interface Emulators {
 /** What the environment says of Google Cloud. */
 export interface CloudConfig {
   readonly projectId: string | undefined;
+  readonly projectNumber: string | undefined;
   readonly schedulerLocation: string;
   readonly queueLocation: string;
   /** Id or full name of the queue in which messages of Pub/Sub wait; `true` for the derived name. */
@@ -101,6 +105,15 @@ function readGeneration(env: Environment, problems: Problems): number | undefine
   return undefined;
 }
 
+function readProjectNumber(env: Environment, problems: Problems): string | undefined {
+  const given = env.GCP_PROJECT_NUMBER?.trim() || undefined;
+  if (given === undefined || /^\d{1,20}$/.test(given)) return given;
+  problems.add(
+    `GCP_PROJECT_NUMBER: expected digits, got ${shown(given)}; gcloud projects describe PROJECT --format="value(projectNumber)" prints it`,
+  );
+  return undefined;
+}
+
 function readDeferralQueue(env: Environment): string | true | undefined {
   const given = env.TASKS_DEFERRAL_QUEUE?.trim() || undefined;
   return given === "true" ? true : given;
@@ -111,6 +124,7 @@ export function readCloudConfig(env: Environment, problems: Problems): CloudConf
   const schedulerLocation = env.SCHEDULER_LOCATION?.trim() || "europe-west2";
   return {
     projectId: env.GCP_PROJECT_ID?.trim() || env.GOOGLE_CLOUD_PROJECT?.trim() || undefined,
+    projectNumber: readProjectNumber(env, problems),
     schedulerLocation,
     queueLocation: env.TASKS_QUEUE_LOCATION?.trim() || schedulerLocation,
     deferralQueue: readDeferralQueue(env),

@@ -45,6 +45,8 @@ export const VARIABLES = {
   CLOUD_SCHEDULER_EMULATOR_HOST: "host:port of an emulator of Cloud Scheduler. Default: TASKS_EMULATOR_HOST.",
   GCP_PROJECT_ID: "Project of every cloud resource. Default: GOOGLE_CLOUD_PROJECT.",
   GOOGLE_CLOUD_PROJECT: "What GCP_PROJECT_ID is where that is not set.",
+  GCP_PROJECT_NUMBER:
+    "Number of that project, after which Pub/Sub's service agent is named. Default: provisioning asks Cloud Resource Manager for it.",
   CLOUD_RUN_SERVICE_URL: "Public https URL of the service, without the push path.",
   SCHEDULER_LOCATION: "Region of scheduler jobs. Default europe-west2.",
   TASKS_QUEUE_LOCATION: "Region of Cloud Tasks queues. Default: SCHEDULER_LOCATION.",

@@ -29,6 +29,8 @@ export interface Change {
   readonly fields: readonly FieldChange[];
   /** Why it is skipped, replaced or deleted, in one sentence. */
   readonly reason?: string;
+  /** Whether its routes cannot work while it is skipped: then `provision` fails. */
+  readonly blocks?: true;
 }
 
 /** What `tasks.provision()` would do, in the order in which it would. */
@@ -67,8 +69,9 @@ export interface PlanOptions {
 /** How to carry a plan out. */
 export interface ProvisionOptions extends PlanOptions {
   /**
-   * Who grants Pub/Sub's service agent what dead-letter topics need: `"resource"` writes it on each resource as it is made,
-   * `"project"` leaves it to one grant on the project that somebody has made, e.g. in Terraform. Default `"resource"`.
+   * Who grants Pub/Sub's service agent what dead letters need. By default it is written on each resource as it is made;
+   * `"resource"` looks at those that exist as well, one call each; `"project"` leaves it to grants on the project that
+   * somebody has made, e.g. in Terraform.
    */
   readonly grants?: "resource" | "project";
   /** Calls under way at once, 1–64. Default 16. */

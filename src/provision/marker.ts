@@ -7,8 +7,15 @@ export const NAMESPACE_LABEL = "taskroute-namespace";
 /** Which deployment wrote a resource last; not compared, so that a deployment that changes nothing writes nothing. */
 export const GENERATION_LABEL = "taskroute-generation";
 
-/** Longest description of a job, in characters (google/cloud/scheduler/v1/job.proto). */
-const LONGEST_DESCRIPTION = 500;
+/** On a resource whose grant could not be written when it was made, so that a later apply makes up for it. */
+export const GRANT_LABEL = "taskroute-grant";
+export const GRANT_MISSING = "missing";
+
+/**
+ * Longest text before a marker, in characters: descriptions have at most 500 (google/cloud/scheduler/v1/job.proto), and the
+ * longest marker takes 100. The same whatever the marker says, or a text would change with it.
+ */
+const LONGEST_SUMMARY = 399;
 
 /** The labels of every topic and subscription of a service. */
 export function ownerLabels({ environment, namespace }: Naming): Readonly<Record<string, string>> {
@@ -25,8 +32,8 @@ export interface Marker extends Owner {
 export function describeJob(summary: string, { environment, namespace, generation, switchedOff }: Marker): string {
   const counted = generation === undefined ? "" : `#${generation}`;
   const marker = `taskroute:${environment}/${namespace}${counted}${switchedOff ? " switched-off" : ""}`;
-  const room = LONGEST_DESCRIPTION - marker.length - 1;
-  return `${summary.length <= room ? summary : `${summary.slice(0, room - 1)}…`} ${marker}`;
+  const text = summary.length <= LONGEST_SUMMARY ? summary : `${summary.slice(0, LONGEST_SUMMARY - 1)}…`;
+  return `${text} ${marker}`;
 }
 
 const MARKER = /(?:^|\s)taskroute:([A-Za-z0-9_-]+)\/([A-Za-z0-9_-]+)(?:#(\d{1,15}))?( switched-off)?\s*$/;

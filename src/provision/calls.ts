@@ -1,0 +1,143 @@
+import type { Clock } from "../core/clock.ts";
+import { GRPC, grpcCode, isTransient } from "../google/status.ts";
+import type { Service } from "./cloud.ts";
+import { RateLimit } from "./rate-limit.ts";
+
+/** Calls that one service is asked for in a minute. Quotas: Pub/Sub 6000 a project, Cloud Scheduler 500 writes, Cloud Tasks 600. */
+export const CALLS_PER_MINUTE: Readonly<Record<Service, number>> = { pubsub: 5400, scheduler: 450, tasks: 540 };
+
+/** Calls under way at once, unless said otherwise. */
+export const CONCURRENCY = 16;
+
+/** How often one call is tried. */
+const MOST_TRIES = 6;
+/** Milliseconds before the second try, doubled before each further one. */
+const FIRST_WAIT_MS = 250;
+/** Quotas are by the minute: 2 + 4 + 8 + 16 + 32 seconds wait for the next one. */
+const FIRST_QUOTA_WAIT_MS = 2000;
+
+/** What calls to the cloud go through. */
+export interface CallsOptions {
+  readonly clock: Clock;
+  readonly concurrency?: number | undefined;
+  /** Of Pub/Sub. */
+  readonly callsPerMinute?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** 0–1; for the jitter. Default `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** What a call is repeated for, besides what passes by itself anyway. */
+export interface Repeatable {
+  /** Whether NOT_FOUND is: what was made a moment ago is not known everywhere yet. */
+  readonly whenNotFound?: boolean;
+  /** Whether a lost race is: not for a write that depends on what was read. Default `true`. */
+  readonly whenRaced?: boolean;
+}
+
+/** Thrown for a call that was given up because of the caller's signal. */
+export class Ended extends Error {
+  override readonly name: "Ended" = "Ended";
+}
+
+/**
+ * Makes calls to the cloud: keeps to the rates of its services, and repeats with jitter what fails for a reason that passes.
+ * Once the quota of a service stays used up, nothing of it is repeated any more: every call would wait as long, for nothing.
+ */
+export class Calls {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+  readonly #random: () => number;
+  readonly #limits: Readonly<Record<Service, RateLimit>>;
+  readonly #exhausted = new Set<Service>();
+  readonly #pausing = new Set<() => void>();
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  #made = 0;
+
+  constructor({ clock, signal, concurrency, callsPerMinute, random }: CallsOptions) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#random = random ?? Math.random;
+    this.#free = concurrency ?? CONCURRENCY;
+    this.#limits = {
+      pubsub: new RateLimit(callsPerMinute ?? CALLS_PER_MINUTE.pubsub, clock),
+      tasks: new RateLimit(CALLS_PER_MINUTE.tasks, clock),
+      scheduler: new RateLimit(CALLS_PER_MINUTE.scheduler, clock),
+    };
+    signal?.addEventListener("abort", () => {
+      for (const end of this.#pausing) end();
+    });
+  }
+
+  /** How many calls were made, repeated ones included. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** Whether the caller wants no more of it. */
+  get ended(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
+  /** @throws what the last try threw, as it came from Google's client; `Ended` when the signal came first. */
+  async run<T>(service: Service, call: () => Promise<T>, repeatable: Repeatable = {}): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      await this.#pause(this.#limits[service].take());
+      try {
+        return await this.#slotted(call);
+      } catch (error) {
+        const code = grpcCode(error);
+        if (!isPassing(error, repeatable)) throw error;
+        if (tries >= MOST_TRIES && code === GRPC.RESOURCE_EXHAUSTED) this.#exhausted.add(service);
+        if (tries >= MOST_TRIES || this.#exhausted.has(service)) throw error;
+        await this.#pause(this.#wait(tries, code));
+      }
+    }
+  }
+
+  /** Turns are waited for outside, so that a service whose minute is used up does not hold up the others. */
+  async #slotted<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      if (this.ended) throw new Ended("it was ended early");
+      this.#made++;
+      return await call();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+
+  /** Between half of it and all of it, so that two who raced do not race again. */
+  #wait(tries: number, code: number | undefined): number {
+    const first = code === GRPC.RESOURCE_EXHAUSTED ? FIRST_QUOTA_WAIT_MS : FIRST_WAIT_MS;
+    return first * 2 ** (tries - 1) * (0.5 + this.#random() / 2);
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.ended) return Promise.reject(new Ended("it was ended early"));
+    if (ms <= 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#clock.clearTimeout(timer);
+        reject(new Ended("it was ended early"));
+      };
+      const timer = this.#clock.setTimeout(() => {
+        this.#pausing.delete(end);
+        resolve();
+      }, ms);
+      this.#pausing.add(end);
+    });
+  }
+}
+
+/** Pub/Sub says that writers raced as ABORTED, or over HTTP as 409 "raced with another user request". */
+function isPassing(error: unknown, { whenNotFound = false, whenRaced = true }: Repeatable): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === GRPC.NOT_FOUND) return whenNotFound;
+  if (code === GRPC.ABORTED || code === 409 || /raced with another/i.test(String(message))) return whenRaced;
+  return isTransient(error);
+}

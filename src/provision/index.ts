@@ -1,0 +1,25 @@
+export type {
+  BootProvisioning,
+  Change,
+  ChangeResult,
+  FieldChange,
+  Plan,
+  PlanOptions,
+  Provisioner,
+  ProvisionOptions,
+  ProvisionReport,
+  ResourceKind,
+} from "../core/provisioning.ts";
+export { type DesiredScope, desiredState } from "./desired.ts";
+export { planOf } from "./plan.ts";
+export { type ProvisionerOptions, provisionerOf } from "./provisioner.ts";
+export { type RenderOptions, renderPlan, renderReport } from "./render.ts";
+export type {
+  DesiredJob,
+  DesiredQueue,
+  DesiredResource,
+  DesiredState,
+  DesiredSubscription,
+  DesiredTopic,
+  ObservedResource,
+} from "./resources.ts";

@@ -1,0 +1,247 @@
+import type { Clock } from "../core/clock.ts";
+import { isTasksError, TasksError } from "../core/errors.ts";
+import type { ChangeResult, ProvisionOptions } from "../core/provisioning.ts";
+import { GRPC, grpcCode } from "../google/status.ts";
+import type { Calls } from "./calls.ts";
+import { type Cloud, serviceOf } from "./cloud.ts";
+import { writeFailure } from "./failures.ts";
+import { Grants } from "./grants.ts";
+import { GRANT_LABEL, GRANT_MISSING } from "./marker.ts";
+import { generationOf } from "./ownership.ts";
+import type {
+  DesiredResource,
+  DesiredState,
+  DesiredSubscription,
+  DesiredTopic,
+  ObservedResource,
+} from "./resources.ts";
+import { type Step, stepFor } from "./step.ts";
+
+/** What the steps of one apply are taken with. */
+export interface WriterScope {
+  readonly cloud: Cloud;
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly desired: DesiredState;
+  readonly options: ProvisionOptions;
+  /** Full name of the topic that a newer deployment signs first. */
+  readonly mark: string | undefined;
+}
+
+type Settled = Omit<ChangeResult, "change">;
+
+/** How often a resource that comes and goes while it is written is looked at again. */
+const MOST_TURNS = 4;
+
+/** Takes single steps. */
+export class Writer {
+  readonly #scope: WriterScope;
+  readonly #grants: Grants;
+  readonly #wanted: ReadonlyMap<string, DesiredResource>;
+  /** The newer deployment that has begun meanwhile. */
+  #overtakenBy: number | undefined;
+
+  constructor(scope: WriterScope) {
+    this.#scope = scope;
+    this.#grants = new Grants(scope.cloud, scope.calls);
+    this.#wanted = new Map(scope.desired.resources.map((resource) => [resource.name, resource]));
+  }
+
+  /**
+   * Finds out early what a grant takes, so that nothing is made that could not be granted.
+   *
+   * @throws TasksError when the project's number cannot be found out.
+   */
+  async prepare(steps: readonly Step[]): Promise<void> {
+    const granting = steps.some(({ change, want }) => change.action === "create" && roleOf(want) !== undefined);
+    if (granting && this.#scope.options.grants !== "project") await this.#grants.agent();
+  }
+
+  /** Takes a step. Never rejects but with `Ended`. */
+  async take(step: Step, turn = 1): Promise<Settled> {
+    try {
+      return await this.#take(step, turn);
+    } catch (error) {
+      if (error instanceof Error && error.name === "Ended") throw error;
+      return { status: "failed", error: this.#explained(error, step) };
+    }
+  }
+
+  /** Looks again, and takes the step that is left to do. */
+  async retake({ change: { kind, name } }: Step, turn: number): Promise<Settled> {
+    const wanted = this.#wanted.get(name);
+    if (wanted === undefined) return { status: "settled", note: "somebody else has deleted it" };
+    const found = await this.#call(kind, () => this.#scope.cloud.get(kind, name));
+    const { owner } = this.#scope.desired;
+    const newest = found === undefined ? undefined : generationOf(found);
+    return this.take(stepFor({ owner, options: this.#scope.options, newest }, wanted, found), turn);
+  }
+
+  #explained(error: unknown, { change, want }: Step): TasksError {
+    if (isTasksError(error)) return error;
+    const { action } = change;
+    const verb = action === "update" || action === "delete" ? action : "create";
+    return writeFailure(error, verb, change, want, this.#scope.clock.now());
+  }
+
+  #call<T>(kind: Step["change"]["kind"], call: () => Promise<T>, whenNotFound = false): Promise<T> {
+    return this.#scope.calls.run(serviceOf(kind), call, { whenNotFound });
+  }
+
+  async #take(step: Step, turn: number): Promise<Settled> {
+    const { change, want, found } = step;
+    switch (change.action) {
+      case "keep":
+        return this.#keep(step);
+      case "skip":
+        return skipped(step);
+      case "create":
+        return want === undefined ? { status: "unchanged" } : this.#create(step, want, turn);
+      case "update":
+        if (want === undefined || found === undefined) return { status: "unchanged" };
+        return (await this.#overtaken()) ?? this.#update(step, want, found, turn);
+      case "replace":
+        if (want === undefined) return { status: "unchanged" };
+        return (await this.#overtaken()) ?? this.#replace(step, want, turn);
+      case "delete":
+        return (await this.#overtaken()) ?? this.#delete(step);
+    }
+  }
+
+  /** A newer deployment signs the mark before it writes; whoever finds it signed writes no more. */
+  async #overtaken(): Promise<Settled | undefined> {
+    const { desired, mark, cloud } = this.#scope;
+    const { generation } = desired.owner;
+    if (mark === undefined || generation === undefined) return undefined;
+    if (this.#overtakenBy === undefined) {
+      const topic = await this.#call("topic", () => cloud.get("topic", mark));
+      const signed = topic === undefined ? undefined : generationOf(topic);
+      if (signed !== undefined && signed > generation) this.#overtakenBy = signed;
+    }
+    if (this.#overtakenBy === undefined) return undefined;
+    return { status: "skipped", note: `a newer deployment (${this.#overtakenBy}) has begun meanwhile` };
+  }
+
+  async #keep({ change, want: _none, found }: Step): Promise<Settled> {
+    const role = roleOf(this.#wanted.get(change.name));
+    const unchanged: Settled = { status: "unchanged", ...(change.reason === undefined ? {} : { note: change.reason }) };
+    if (this.#scope.options.grants !== "resource" || role === undefined || found === undefined) return unchanged;
+    const written = await this.#grants.ensure({ kind: kindOf(role), name: change.name, role });
+    return written ? { status: "done", note: "the grant of Pub/Sub's service agent was missing" } : unchanged;
+  }
+
+  async #create(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
+    const { cloud } = this.#scope;
+    try {
+      // What it depends on was made a moment ago.
+      await this.#call(want.kind, () => cloud.create(want), step.dependsOn.length > 0);
+    } catch (error) {
+      if (grpcCode(error) !== GRPC.ALREADY_EXISTS || turn >= MOST_TURNS) throw error;
+      return this.#second(step, want, turn);
+    }
+    if (want.kind === "job" && want.settings.state === "PAUSED")
+      await this.#call("job", () => cloud.setPaused(want.name, true), true);
+    await this.#grant(want, true);
+    return { status: "done" };
+  }
+
+  /** Somebody made it first: another process, or an earlier try of ours whose answer was lost. */
+  async #second(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
+    const settled = await this.retake(step, turn + 1);
+    if (settled.status === "failed" || settled.status === "skipped") return settled;
+    await this.#grant(want, false);
+    const first = "another writer was first";
+    if (settled.status === "unchanged") return { status: "settled", note: `${first}, and made it as it should be` };
+    return { ...settled, note: `${first}; ${settled.note ?? "it is as it should be now"}` };
+  }
+
+  async #update(step: Step, want: DesiredResource, found: ObservedResource, turn: number): Promise<Settled> {
+    const { cloud } = this.#scope;
+    const { fields } = step.change;
+    const names = fields.map(({ field }) => field);
+    if (names.includes(`labels.${GRANT_LABEL}`)) await this.#grant(want, false);
+    const state = want.kind === "job" ? want.settings.state : undefined;
+    const was = found.settings.state;
+    // Resumed before its marker says so, paused after: if this ends in between, the next one knows that it was us.
+    if (state === "ENABLED" && was === "PAUSED") await this.#call("job", () => cloud.setPaused(want.name, false));
+    const mask = maskOf(step, want);
+    try {
+      if (mask.length > 0) await this.#call(want.kind, () => cloud.update(want, mask));
+    } catch (error) {
+      if (grpcCode(error) !== GRPC.NOT_FOUND || turn >= MOST_TURNS) throw error;
+      return this.retake(step, turn + 1);
+    }
+    if (state === "PAUSED" && was !== "PAUSED") await this.#call("job", () => cloud.setPaused(want.name, true));
+    return { status: "done", ...(turn > 1 ? { note: `its settings differed in ${names.join(", ")}` } : {}) };
+  }
+
+  async #replace(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
+    await this.#delete(step);
+    return this.#create(step, want, turn);
+  }
+
+  async #delete({ change: { kind, name } }: Step): Promise<Settled> {
+    try {
+      await this.#call(kind, () => this.#scope.cloud.delete(kind, name));
+      return { status: "done" };
+    } catch (error) {
+      if (grpcCode(error) !== GRPC.NOT_FOUND) throw error;
+      return { status: "settled", note: "it was gone already" };
+    }
+  }
+
+  /** What could not be granted is marked, so that the next apply makes up for it; nothing else would show it. */
+  async #grant(want: DesiredResource, isNew: boolean): Promise<void> {
+    const role = roleOf(want);
+    if (role === undefined || this.#scope.options.grants === "project") return;
+    const granted = { kind: kindOf(role), name: want.name, role };
+    try {
+      await (isNew ? this.#grants.write(granted) : this.#grants.ensure(granted));
+    } catch (error) {
+      await this.#markUngranted(want as DesiredTopic | DesiredSubscription, error);
+      throw error;
+    }
+  }
+
+  async #markUngranted(want: DesiredTopic | DesiredSubscription, error: unknown): Promise<void> {
+    const labels = { ...want.settings.labels, [GRANT_LABEL]: GRANT_MISSING };
+    const marked: DesiredResource =
+      want.kind === "topic"
+        ? { ...want, settings: { ...want.settings, labels } }
+        : { ...want, settings: { ...want.settings, labels } };
+    try {
+      await this.#call(want.kind, () => this.#scope.cloud.update(marked, ["labels"]), true);
+    } catch (cause) {
+      const said = error instanceof Error ? error.message : String(error);
+      throw new TasksError(
+        "PROVISION_FAILED",
+        `${said}; nor could that be noted on ${want.name}, so that the next apply does not see it: pass grants: "resource" then`,
+        { cause },
+      );
+    }
+  }
+}
+
+function skipped({ change: { reason, blocks, kind, name } }: Step): Settled {
+  if (blocks !== true) return { status: "skipped", ...(reason === undefined ? {} : { note: reason }) };
+  const text = `${name}: expected a ${kind} of this service, got one that cannot be used: ${reason}`;
+  return { status: "failed", error: new TasksError("PROVISION_FAILED", text) };
+}
+
+function roleOf(want: DesiredResource | undefined): DesiredTopic["agentRole"] | DesiredSubscription["agentRole"] {
+  return want?.kind === "topic" || want?.kind === "subscription" ? want.agentRole : undefined;
+}
+
+function kindOf(role: NonNullable<ReturnType<typeof roleOf>>): "topic" | "subscription" {
+  return role === "roles/pubsub.publisher" ? "topic" : "subscription";
+}
+
+/** Names of the fields that are written; a deployment signs whatever it writes. A job's state is no setting to be written. */
+function maskOf({ change, found }: Step, want: DesiredResource): readonly string[] {
+  const broken = found?.settings.state === "UPDATE_FAILED" || found?.settings.state === "DISABLED";
+  const fields = broken ? Object.keys(want.settings) : change.fields.map(({ field }) => field);
+  const named = new Set(fields.filter((field) => field !== "state"));
+  if (named.size > 0 && want.kind === "job") named.add("description");
+  if (named.size > 0 && (want.kind === "topic" || want.kind === "subscription")) named.add("labels");
+  return [...named];
+}
