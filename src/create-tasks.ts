@@ -1,3 +1,4 @@
+import { cloudTasks } from "./backends/cloud-tasks.ts";
 import { immediate } from "./backends/immediate.ts";
 import { local } from "./backends/local.ts";
 import { localHttp } from "./backends/local-http.ts";
@@ -34,7 +35,7 @@ function backendOf(name: BackendName, config: Config): BackendFactory {
     case "pubsub":
       return pubsub();
     case "cloud-tasks":
-      throw new TasksError("UNSUPPORTED", `backend: expected one of this process, got ${name}; it is on its way`);
+      return cloudTasks();
   }
 }
 

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import type { OutgoingTask } from "../core/backend.ts";
 import type { Naming } from "../core/names.ts";
 
@@ -8,6 +7,8 @@ import type { Naming } from "../core/names.ts";
  * begin with whose they are, as services may share a queue.
  */
 function digest({ environment, namespace }: Naming, kind: string, ...parts: readonly string[]): string {
+  // Loaded with the first task: it costs the start of everybody else.
+  const { hash } = process.getBuiltinModule("node:crypto");
   return hash("sha256", JSON.stringify([environment, namespace, kind, ...parts]));
 }
 
