@@ -107,15 +107,17 @@ export class Courier implements EngineHost {
     const entry = this.#host.entry(message.task.id);
     if (entry === undefined || entry.message.publishTime < this.#scope.clock.now() - this.#host.retention) return DONE;
     entry.failures = message.task.carriedAttempts + message.nacks;
+    const { name: subscription } = this.#host.resource;
+    const fields = { subscription, messageId: message.task.id };
+    this.logger.debug("a push was sent", fields);
     const refusal = await this.#push(entry);
     this.#adjust(refusal === undefined);
     if (this.#stopped) this.#endAfterStop(entry, refusal);
-    if (refusal === undefined) return DONE;
-    this.logger.debug("a push was not acknowledged", {
-      subscription: this.#host.resource.name,
-      messageId: message.task.id,
-      reason: refusal.message,
-    });
+    if (refusal === undefined) {
+      this.logger.debug("a push was acknowledged", fields);
+      return DONE;
+    }
+    this.logger.debug("a push was not acknowledged", { ...fields, reason: refusal.message });
     return { type: "failed", error: refusal, retryAfter: undefined };
   }
 

@@ -4,8 +4,9 @@ import { invalid } from "./status.ts";
 export type Filter = (attributes: Readonly<Record<string, string>>) => boolean;
 
 const LONGEST_FILTER_BYTES = 256;
-const TOKEN = /\s*(?:("(?:[^"\\]|\\.)*")|(!=|[-()=:.,])|([A-Za-z_][A-Za-z0-9_-]*))/y;
-const END = "end";
+const TOKEN = /\s*(?:("(?:[^"\\]|\\[\s\S])*")|(!=|[-()=:.,])|([A-Za-z_][A-Za-z0-9_-]*))/y;
+/** What stands for the end: no token is empty. */
+const END = "";
 
 /**
  * Compiles the filter of a subscription: `attributes:key`, `attributes.key = "value"`, `!=`,
@@ -94,7 +95,7 @@ class FilterParser {
   #key(): string {
     if (this.#token.startsWith('"')) return this.#string();
     const token = this.#token;
-    if (!/^[A-Za-z_]/.test(token) || token === END) throw this.#error();
+    if (!/^[A-Za-z_]/.test(token)) throw this.#error();
     this.#advance();
     return token;
   }
@@ -102,8 +103,10 @@ class FilterParser {
   #string(): string {
     const token = this.#token;
     if (!token.startsWith('"')) throw this.#error();
+    const text = unescaped(token.slice(1, -1));
+    if (text === undefined) throw this.#error();
     this.#advance();
-    return unescaped(token.slice(1, -1));
+    return text;
   }
 
   #take(token: string): boolean {
@@ -122,8 +125,6 @@ class FilterParser {
     if (match !== null) {
       this.#position = TOKEN.lastIndex;
       this.#token = match[1] ?? match[2] ?? match[3] ?? END;
-      // A word of the same letters is a key, not the end.
-      if (match[3] === END) this.#token = `${END} `;
       return;
     }
     this.#token = END;
@@ -139,16 +140,19 @@ function attributeOf(attributes: Readonly<Record<string, string>>, key: string):
   return Object.hasOwn(attributes, key) ? attributes[key] : undefined;
 }
 
+const LAST_CODE_POINT = 0x10ffff;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", a: "\x07", b: "\b", f: "\f", v: "\v" };
 
-function unescaped(text: string): string {
-  return text.replace(
-    /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{3})|(.))/g,
-    (_, u?: string, long?: string, x?: string, octal?: string, other?: string) => {
-      if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
-      const hex = u ?? long ?? x;
-      if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
-      return ESCAPES[other ?? ""] ?? other ?? "";
-    },
-  );
+/** The text of a string literal; `undefined` when an escape stands for no character. */
+function unescaped(text: string): string | undefined {
+  const escapes = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{3})|(.))/gs;
+  let isValid = true;
+  const result = text.replace(escapes, (_, u?: string, long?: string, x?: string, octal?: string, other?: string) => {
+    const hex = u ?? long ?? x;
+    if (hex === undefined && octal === undefined) return ESCAPES[other ?? ""] ?? other ?? "";
+    const code = hex === undefined ? Number.parseInt(octal ?? "", 8) : Number.parseInt(hex, 16);
+    isValid &&= code <= LAST_CODE_POINT;
+    return isValid ? String.fromCodePoint(code) : "";
+  });
+  return isValid ? result : undefined;
 }
