@@ -85,6 +85,7 @@ export class GoogleClients {
   readonly projectId: string;
   readonly #emulators: ClientsConfig["emulators"];
   readonly #made = new Map<string, Promise<Closable>>();
+  #publishCall: Promise<PublishCall> | undefined;
   #closed = false;
 
   /** @throws TasksError `INVALID_CONFIG` when there is no project. */
@@ -102,9 +103,19 @@ export class GoogleClients {
   }
 
   /** The publish method without the layers above gRPC, which cost more than a small message does itself. */
-  async publishCall(): Promise<PublishCall> {
-    const client = await this.publisher();
-    return publishCallOf((await client.initialize()) as object as Stub, gaxOf("@google-cloud/pubsub"));
+  publishCall(): Promise<PublishCall> {
+    this.#publishCall ??= this.#makePublishCall();
+    return this.#publishCall;
+  }
+
+  async #makePublishCall(): Promise<PublishCall> {
+    try {
+      const client = await this.publisher();
+      return publishCallOf((await client.initialize()) as object as Stub, gaxOf("@google-cloud/pubsub"));
+    } catch (error) {
+      this.#publishCall = undefined;
+      throw error;
+    }
   }
 
   subscriber(): Promise<SubscriberClient> {
@@ -171,6 +182,7 @@ export class GoogleClients {
   /** Closes every channel. Calls under way fail; safe to call again. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#publishCall = undefined;
     await Promise.all([...this.#made.values()].map(async (made) => (await made.catch(() => undefined))?.close()));
     this.#made.clear();
   }

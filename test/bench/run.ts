@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { assertFreshBuild } from "./build.ts";
 import { benchDurable } from "./durable.ts";
 import { benchEngine } from "./engine.ts";
+import { benchPublish, benchSoak } from "./publish.ts";
 import { benchPush, CONNECTIONS } from "./push.ts";
 import { createPushMessage, type PushMessage } from "./push-message.ts";
 import { benchRivals } from "./rivals.ts";
@@ -12,11 +13,13 @@ import { isMet, render, type Section } from "./table.ts";
 
 const USAGE = `npm run bench -- [options]
 
-  --only push,cpu,import,engine,durable,queues   measure only these
-  --quick                                        fewer and shorter rounds: for a look, not for figures
-  --json FILE                                    write the figures there as well`;
+  --only push,cpu,import,engine,durable,queues,publish   measure only these
+  --only soak                                            publish for ten minutes, and look at memory
+  --quick                                                fewer and shorter rounds: for a look, not for figures
+  --json FILE                                            write the figures there as well`;
 
-const PARTS = ["push", "cpu", "import", "engine", "durable", "queues"] as const;
+/** The last one is only measured when it is named. */
+const PARTS = ["push", "cpu", "import", "engine", "durable", "queues", "publish", "soak"] as const;
 type Part = (typeof PARTS)[number];
 
 const FULL = {
@@ -28,6 +31,7 @@ const FULL = {
   deliveries: 1_000_000,
   waiting: 1_000_000,
   turns: 5,
+  soak: 600,
 };
 const QUICK = {
   launches: 1,
@@ -38,6 +42,7 @@ const QUICK = {
   deliveries: 200_000,
   waiting: 100_000,
   turns: 2,
+  soak: 45,
 };
 type Effort = typeof FULL;
 
@@ -56,7 +61,7 @@ function readOptions(): Options {
     const { values } = parseArgs({
       options: { only: { type: "string" }, quick: { type: "boolean" }, json: { type: "string" } },
     });
-    const named = values.only?.split(",") ?? PARTS;
+    const named = values.only?.split(",") ?? PARTS.slice(0, -1);
     const parts = PARTS.filter((part) => named.includes(part));
     if (parts.length < named.length) throw new Error(`--only: expected of ${PARTS.join(",")}, got ${values.only}`);
     return { parts: new Set(parts), effort: values.quick ? QUICK : FULL, json: values.json };
@@ -85,6 +90,8 @@ async function measure({ parts, effort }: Options): Promise<Section[]> {
   if (parts.has("engine")) print(await benchEngine(push, effort));
   if (parts.has("durable")) print(await benchDurable(effort));
   if (parts.has("queues")) print(await benchRivals(effort));
+  if (parts.has("publish")) print(await benchPublish(effort));
+  if (parts.has("soak")) print(await benchSoak(effort));
   return sections;
 }
 
@@ -101,6 +108,7 @@ function printHeader(effort: Effort): void {
   console.log(`push: ${CONNECTIONS} connections, ${launches} × ${pairs} pairs of ${round} ms, in turn`);
   console.log(`start: ${starts} of each, in turn; engine, durable: ${rounds} rounds of each, in turn; medians`);
   console.log(`queues: ${turns} rounds in which each has its turn; Redis and PostgreSQL at REDIS_URL and DATABASE_URL`);
+  console.log(`publish: ${turns} rounds in which each has its turn`);
 }
 
 function printVerdict(sections: readonly Section[]): void {
@@ -115,10 +123,11 @@ function writeJson(file: string, sections: readonly Section[]): void {
 
 async function main(options: Options): Promise<void> {
   assertFreshBuild();
+  const limit = TIME_LIMIT + (options.parts.has("soak") ? options.effort.soak * 1000 : 0);
   setTimeout(() => {
-    console.error(`bench: expected to end within ${TIME_LIMIT / 1000} s, got no end`);
+    console.error(`bench: expected to end within ${limit / 1000} s, got no end`);
     process.exit(1);
-  }, TIME_LIMIT).unref();
+  }, limit).unref();
   printHeader(options.effort);
   const sections = await measure(options);
   printVerdict(sections);

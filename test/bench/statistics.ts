@@ -19,6 +19,16 @@ export function exactly(value: number): Spread {
   return { median: value, low: value, high: value };
 }
 
+/** Slope of the straight line through points (least squares). */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const x = mean(points.map(([value]) => value));
+  const y = mean(points.map(([, value]) => value));
+  const spreadOfX = points.reduce((sum, [value]) => sum + (value - x) ** 2, 0);
+  if (!(spreadOfX > 0)) throw new Error("statistics: expected points with different x, got none");
+  return points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0) / spreadOfX;
+}
+
 function quantile(sorted: readonly number[], share: number): number {
   const position = (sorted.length - 1) * share;
   const below = sorted[Math.floor(position)];
