@@ -1,0 +1,3 @@
+export { toGcloudScript } from "./gcloud.ts";
+export type { ExportOptions } from "./options.ts";
+export { toTerraform } from "./terraform.ts";
