@@ -1,5 +1,5 @@
 import type { ChangeResult, ProvisionReport } from "../core/provisioning.ts";
-import { isIdle } from "./plan.ts";
+import { isClaim, isIdle } from "./plan.ts";
 import { settle } from "./settle.ts";
 import type { Step } from "./step.ts";
 import { Writer, type WriterScope } from "./writer.ts";
@@ -14,10 +14,13 @@ const ENDED_EARLY = "not begun: it was ended early";
  * @throws TasksError when the number of the project, which grants take, cannot be found out; nothing is written then.
  */
 export async function apply(scope: WriterScope, steps: readonly Step[]): Promise<ProvisionReport> {
-  const { results } = await carryOut(scope, steps);
+  const application = new Application(scope, steps.length);
+  const results = await application.run(steps);
   const wrote = results.some(({ status }) => status === "done");
-  const raced = wrote && scope.desired.owner.generation !== undefined;
-  return { results: raced ? await settle(scope, results) : results };
+  // A deployment that has been here before has seen to it then.
+  const isNew = scope.mark === undefined || steps.some(({ change }) => isClaim(change));
+  const raced = wrote && isNew && scope.desired.owner.generation !== undefined;
+  return { results: raced ? await settle(scope, results, application.signedAt) : results };
 }
 
 /**
@@ -36,6 +39,8 @@ class Application {
   readonly #total: number;
   readonly #settled = new Map<string, Promise<ChangeResult>>();
   #through = 0;
+  /** When claims were through, in milliseconds since the epoch. */
+  signedAt = 0;
 
   constructor(scope: WriterScope, total: number) {
     this.#scope = scope;
@@ -45,7 +50,7 @@ class Application {
 
   async run(steps: readonly Step[]): Promise<readonly ChangeResult[]> {
     await this.#writer.prepare(steps);
-    const claims = steps.filter(isClaim);
+    const claims = steps.filter(({ change }) => isClaim(change));
     const deletions = steps.filter(({ change }) => change.action === "delete");
     const results = new Map<Step, ChangeResult>();
     const all = (some: readonly Step[], take: (step: Step) => Promise<ChangeResult>) =>
@@ -57,6 +62,7 @@ class Application {
         }),
       );
     await all(claims, (step) => this.#write(step));
+    this.signedAt = this.#scope.clock.now();
     const writes = steps.filter((step) => !claims.includes(step) && !deletions.includes(step));
     await all(writes, (step) => this.#write(step));
     const failed = [...results.values()].some(({ status }) => status === "failed");
@@ -104,11 +110,6 @@ class Application {
       // Whoever looks on does not stop the work.
     }
   }
-}
-
-function isClaim({ change, dependsOn }: Step): boolean {
-  const signs = ({ field }: { readonly field: string }) => field.endsWith("-generation");
-  return change.kind === "topic" && dependsOn.length === 0 && change.fields.some(signs);
 }
 
 /** Whether what depends on it can be made. */

@@ -33,6 +33,8 @@ export interface Repeatable {
   readonly whenNotFound?: boolean;
   /** Whether a lost race is: not for a write that depends on what was read. Default `true`. */
   readonly whenRaced?: boolean;
+  /** Comes before each try; what it throws is not repeated. */
+  readonly before?: () => Promise<void>;
 }
 
 /** Thrown for a call that was given up because of the caller's signal. */
@@ -83,7 +85,8 @@ export class Calls {
   /** @throws what the last try threw, as it came from Google's client; `Ended` when the signal came first. */
   async run<T>(service: Service, call: () => Promise<T>, repeatable: Repeatable = {}): Promise<T> {
     for (let tries = 1; ; tries++) {
-      await this.#pause(this.#limits[service].take());
+      await this.wait(this.#limits[service].take());
+      await repeatable.before?.();
       try {
         return await this.#slotted(call);
       } catch (error) {
@@ -91,7 +94,7 @@ export class Calls {
         if (!isPassing(error, repeatable)) throw error;
         if (tries >= MOST_TRIES && code === GRPC.RESOURCE_EXHAUSTED) this.#exhausted.add(service);
         if (tries >= MOST_TRIES || this.#exhausted.has(service)) throw error;
-        await this.#pause(this.#wait(tries, code));
+        await this.wait(this.#backoff(tries, code));
       }
     }
   }
@@ -112,12 +115,13 @@ export class Calls {
   }
 
   /** Between half of it and all of it, so that two who raced do not race again. */
-  #wait(tries: number, code: number | undefined): number {
+  #backoff(tries: number, code: number | undefined): number {
     const first = code === GRPC.RESOURCE_EXHAUSTED ? FIRST_QUOTA_WAIT_MS : FIRST_WAIT_MS;
     return first * 2 ** (tries - 1) * (0.5 + this.#random() / 2);
   }
 
-  #pause(ms: number): Promise<void> {
+  /** @throws Ended when the signal comes first. */
+  wait(ms: number): Promise<void> {
     if (this.ended) return Promise.reject(new Ended("it was ended early"));
     if (ms <= 0) return Promise.resolve();
     return new Promise((resolve, reject) => {

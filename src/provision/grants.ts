@@ -1,5 +1,5 @@
 import { GRPC, grpcCode } from "../google/status.ts";
-import type { Calls } from "./calls.ts";
+import { type Calls, Ended } from "./calls.ts";
 import type { Cloud, Policy } from "./cloud.ts";
 import { grantFailure } from "./failures.ts";
 import type { AgentRole } from "./resources.ts";
@@ -32,7 +32,7 @@ export class Grants {
 
   /** @throws TasksError when the number of the project, and with it the agent's name, cannot be found out. */
   agent(): Promise<string> {
-    this.#agent ??= this.#cloud.projectNumber().then(serviceAgent);
+    this.#agent ??= this.#calls.run("pubsub", () => this.#cloud.projectNumber()).then(serviceAgent);
     return this.#agent;
   }
 
@@ -74,7 +74,7 @@ export class Grants {
     try {
       return await grant(member);
     } catch (error) {
-      if (error instanceof Error && error.name === "Ended") throw error;
+      if (error instanceof Ended) throw error;
       throw grantFailure(error, name, member, role);
     }
   }

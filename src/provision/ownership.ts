@@ -65,6 +65,13 @@ export function generationOf(found: ObservedResource): number | undefined {
   return label !== undefined && /^\d{1,15}$/.test(label) ? Number(label) : undefined;
 }
 
+/** The newest deployment that has written any of these resources, of those that are the service's own. */
+export function newestOf(owner: Naming, observed: readonly ObservedResource[]): number | undefined {
+  const generations = observed.filter((found) => isOurs(owner, found)).map(generationOf);
+  const known = generations.filter((generation) => generation !== undefined);
+  return known.length === 0 ? undefined : known.reduce((one, other) => Math.max(one, other));
+}
+
 /** Why a resource of a derived name is somebody else's, and how to hand it over. */
 export function foreign(owner: Owner, { kind, name, settings }: ObservedResource): string {
   const [, project] = name.split("/");

@@ -1,6 +1,6 @@
 import type { Change, Plan, PlanOptions, ResourceKind } from "../core/provisioning.ts";
 import { GENERATION_LABEL } from "./marker.ts";
-import { generationOf, isNamedOurs, isOurs, labelsOf } from "./ownership.ts";
+import { generationOf, isNamedOurs, isOurs, labelsOf, newestOf } from "./ownership.ts";
 import type { DesiredState, ObservedResource, Owner } from "./resources.ts";
 import { isSuperseded, type Step, type StepScope, stepFor } from "./step.ts";
 
@@ -33,16 +33,14 @@ export function isIdle({ action }: Change): boolean {
   return action === "keep" || action === "skip";
 }
 
+/** Whether a change signs a topic for a new deployment. */
+export function isClaim({ kind, fields }: Change): boolean {
+  return kind === "topic" && fields.some(({ field }) => field === `labels.${GENERATION_LABEL}`);
+}
+
 /** What is found, by full name. Names are unique across kinds: they say the kind. */
 export function byName(observed: readonly ObservedResource[]): ReadonlyMap<string, ObservedResource> {
   return new Map(observed.map((resource) => [resource.name, resource]));
-}
-
-/** The newest deployment that has written any of these resources, of those that are the service's own. */
-export function newestOf(owner: Owner, observed: readonly ObservedResource[]): number | undefined {
-  const generations = observed.filter((found) => isOurs(owner, found)).map(generationOf);
-  const known = generations.filter((generation) => generation !== undefined);
-  return known.length === 0 ? undefined : known.reduce((one, other) => Math.max(one, other));
 }
 
 /** {@link planOf}, with what is needed to carry it out. */
@@ -84,11 +82,17 @@ function claimsOf(scope: StepScope, desired: DesiredState, observed: readonly Ob
   );
   const signed = staying === undefined || staying === mark ? [mark] : [mark, staying];
   return signed
-    .filter((topic) => (generationOf(topic) ?? -1) < (owner.generation ?? 0))
+    .filter((topic) => isUnsigned(owner, topic))
     .map((topic) => claimOf(owner, topic, needed.get(topic.name)?.routes ?? []));
 }
 
-function claimOf({ generation }: Owner, topic: ObservedResource, routes: readonly string[]): Step {
+/** Whether the deployment that has signed a topic, if one has, is older than this one. */
+export function isUnsigned({ generation }: Owner, topic: ObservedResource): boolean {
+  return generation !== undefined && (generationOf(topic) ?? -1) < generation;
+}
+
+/** Signs a topic. */
+export function claimOf({ generation }: Owner, topic: ObservedResource, routes: readonly string[]): Step {
   const labels = labelsOf(topic);
   const signature = String(generation);
   const { name } = topic;

@@ -2,9 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import { isTasksError, TasksError } from "../core/errors.ts";
 import type { ChangeResult, ProvisionOptions } from "../core/provisioning.ts";
 import { GRPC, grpcCode } from "../google/status.ts";
-import type { Calls } from "./calls.ts";
+import { type Calls, Ended } from "./calls.ts";
 import { type Cloud, serviceOf } from "./cloud.ts";
 import { writeFailure } from "./failures.ts";
+import { Fence, Overtaken } from "./fence.ts";
 import { Grants } from "./grants.ts";
 import { GRANT_LABEL, GRANT_MISSING } from "./marker.ts";
 import { generationOf } from "./ownership.ts";
@@ -38,12 +39,12 @@ export class Writer {
   readonly #scope: WriterScope;
   readonly #grants: Grants;
   readonly #wanted: ReadonlyMap<string, DesiredResource>;
-  /** The newer deployment that has begun meanwhile. */
-  #overtakenBy: number | undefined;
+  readonly #fence: Fence;
 
   constructor(scope: WriterScope) {
     this.#scope = scope;
     this.#grants = new Grants(scope.cloud, scope.calls);
+    this.#fence = new Fence(scope);
     this.#wanted = new Map(scope.desired.resources.map((resource) => [resource.name, resource]));
   }
 
@@ -62,7 +63,8 @@ export class Writer {
     try {
       return await this.#take(step, turn);
     } catch (error) {
-      if (error instanceof Error && error.name === "Ended") throw error;
+      if (error instanceof Ended) throw error;
+      if (error instanceof Overtaken) return { status: "skipped", note: error.message };
       return { status: "failed", error: this.#explained(error, step) };
     }
   }
@@ -88,6 +90,11 @@ export class Writer {
     return this.#scope.calls.run(serviceOf(kind), call, { whenNotFound });
   }
 
+  /** A write that a newer deployment must not lose to. */
+  #overwrite(kind: Step["change"]["kind"], call: () => Promise<void>): Promise<void> {
+    return this.#scope.calls.run(serviceOf(kind), call, { before: () => this.#fence.assertNewest() });
+  }
+
   async #take(step: Step, turn: number): Promise<Settled> {
     const { change, want, found } = step;
     switch (change.action) {
@@ -99,27 +106,12 @@ export class Writer {
         return want === undefined ? { status: "unchanged" } : this.#create(step, want, turn);
       case "update":
         if (want === undefined || found === undefined) return { status: "unchanged" };
-        return (await this.#overtaken()) ?? this.#update(step, want, found, turn);
+        return this.#update(step, want, found, turn);
       case "replace":
-        if (want === undefined) return { status: "unchanged" };
-        return (await this.#overtaken()) ?? this.#replace(step, want, turn);
+        return want === undefined ? { status: "unchanged" } : this.#replace(step, want, turn);
       case "delete":
-        return (await this.#overtaken()) ?? this.#delete(step);
+        return this.#delete(step);
     }
-  }
-
-  /** A newer deployment signs the mark before it writes; whoever finds it signed writes no more. */
-  async #overtaken(): Promise<Settled | undefined> {
-    const { desired, mark, cloud } = this.#scope;
-    const { generation } = desired.owner;
-    if (mark === undefined || generation === undefined) return undefined;
-    if (this.#overtakenBy === undefined) {
-      const topic = await this.#call("topic", () => cloud.get("topic", mark));
-      const signed = topic === undefined ? undefined : generationOf(topic);
-      if (signed !== undefined && signed > generation) this.#overtakenBy = signed;
-    }
-    if (this.#overtakenBy === undefined) return undefined;
-    return { status: "skipped", note: `a newer deployment (${this.#overtakenBy}) has begun meanwhile` };
   }
 
   async #keep({ change, want: _none, found }: Step): Promise<Settled> {
@@ -140,7 +132,7 @@ export class Writer {
       return this.#second(step, want, turn);
     }
     if (want.kind === "job" && want.settings.state === "PAUSED")
-      await this.#call("job", () => cloud.setPaused(want.name, true), true);
+      await this.#overwrite("job", () => cloud.setPaused(want.name, true));
     await this.#grant(want, true);
     return { status: "done" };
   }
@@ -163,15 +155,15 @@ export class Writer {
     const state = want.kind === "job" ? want.settings.state : undefined;
     const was = found.settings.state;
     // Resumed before its marker says so, paused after: if this ends in between, the next one knows that it was us.
-    if (state === "ENABLED" && was === "PAUSED") await this.#call("job", () => cloud.setPaused(want.name, false));
+    if (state === "ENABLED" && was === "PAUSED") await this.#overwrite("job", () => cloud.setPaused(want.name, false));
     const mask = maskOf(step, want);
     try {
-      if (mask.length > 0) await this.#call(want.kind, () => cloud.update(want, mask));
+      if (mask.length > 0) await this.#overwrite(want.kind, () => cloud.update(want, mask));
     } catch (error) {
       if (grpcCode(error) !== GRPC.NOT_FOUND || turn >= MOST_TURNS) throw error;
       return this.retake(step, turn + 1);
     }
-    if (state === "PAUSED" && was !== "PAUSED") await this.#call("job", () => cloud.setPaused(want.name, true));
+    if (state === "PAUSED" && was !== "PAUSED") await this.#overwrite("job", () => cloud.setPaused(want.name, true));
     return { status: "done", ...(turn > 1 ? { note: `its settings differed in ${names.join(", ")}` } : {}) };
   }
 
@@ -182,7 +174,7 @@ export class Writer {
 
   async #delete({ change: { kind, name } }: Step): Promise<Settled> {
     try {
-      await this.#call(kind, () => this.#scope.cloud.delete(kind, name));
+      await this.#overwrite(kind, () => this.#scope.cloud.delete(kind, name));
       return { status: "done" };
     } catch (error) {
       if (grpcCode(error) !== GRPC.NOT_FOUND) throw error;
