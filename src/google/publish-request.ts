@@ -19,8 +19,8 @@ const MESSAGE_IDS_FIELD = 0x0a;
 export const LARGEST_REQUEST = 10_000_000;
 /** Messages of a request. */
 export const MOST_MESSAGES = 1000;
-/** Left free in a request beside its one message: the longest topic name is 250 characters and its project's. */
-const ENVELOPE_ROOM = 1000;
+/** Left free in a request beside its one message: for its topic, and for what is added when it becomes a dead letter. */
+const ROOM = 10_000;
 const MOST_ATTRIBUTES = 100;
 const LONGEST_ATTRIBUTE_KEY = 256;
 const LONGEST_ATTRIBUTE_VALUE = 1024;
@@ -61,9 +61,10 @@ function attributeBytes(key: string, value: string): number {
  * Measures a message and refuses what Pub/Sub would (cloud.google.com/pubsub/quotas#resource_limits): data of 10 MB, 100
  * attributes, keys of 256 and values of 1024 bytes, an ordering key of 1024 bytes at most.
  *
+ * @param largest bytes of the encoded message. Default a little less than a request may have.
  * @throws TasksError `INVALID_PAYLOAD` for the data, `INVALID_OPTION` for the rest.
  */
-export function measured(message: TopicMessage): MeasuredMessage {
+export function measured(message: TopicMessage, largest: number = LARGEST_REQUEST - ROOM): MeasuredMessage {
   const { text, attributes, orderingKey } = message;
   const textBytes = Buffer.byteLength(text);
   let bytes = fieldBytes(textBytes);
@@ -80,7 +81,7 @@ export function measured(message: TopicMessage): MeasuredMessage {
       );
     bytes += fieldBytes(length);
   }
-  if (bytes > LARGEST_REQUEST - ENVELOPE_ROOM)
+  if (bytes > largest)
     throw new TasksError(
       "INVALID_PAYLOAD",
       `publish: expected a message of at most 10 MB, got ${bytes} bytes; put the data into a bucket and its name into the payload`,

@@ -57,6 +57,7 @@ export function decodeDelivery(body: BodyContent, header: HeaderLookup, received
     scheduled: isScheduledEnvelope(envelope),
     scheduledFor: transport.scheduledFor,
     publishTime: transport.publishTime,
+    orderingKey: transport.orderingKey,
     receivedAt,
     attributes: transport.attributes,
   };

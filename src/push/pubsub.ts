@@ -48,6 +48,7 @@ export function wrappedMessage({
     attempt: Math.max(1, deliveries + carriedAttempts(attributes[CARRIED_ATTEMPTS])),
     scheduledFor: undefined,
     publishTime: textOf(message.publishTime ?? message.publish_time),
+    orderingKey: textOf(message.orderingKey) || undefined,
     attributes,
   };
 }
@@ -65,6 +66,7 @@ export function unwrappedMessage(header: HeaderLookup): TransportMessage | undef
     attempt: Math.max(1, 1 + carriedAttempts(header(CARRIED_ATTEMPTS))),
     scheduledFor: undefined,
     publishTime: header("x-goog-pubsub-publish-time"),
+    orderingKey: header("x-goog-pubsub-ordering-key") || undefined,
     attributes: NO_ATTRIBUTES,
   };
 }

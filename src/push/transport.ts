@@ -3,7 +3,7 @@ import type { Delivery } from "../core/delivery.ts";
 /** What a transport tells of a message, beside its content. */
 export type TransportMessage = Pick<
   Delivery,
-  "transport" | "messageId" | "attempt" | "dispatch" | "scheduledFor" | "publishTime" | "attributes"
+  "transport" | "messageId" | "attempt" | "dispatch" | "scheduledFor" | "publishTime" | "orderingKey" | "attributes"
 >;
 
 /** More than any task can have used; what is beyond it was not written by us. */

@@ -55,6 +55,19 @@ describe("a push of an envelope", () => {
   const cases: readonly [what: string, body: object, headers: PushHeaders | undefined, delivery: object][] = [
     ["wrapped", wrapped(message), undefined, pubsub],
     ["wrapped, with attributes", wrapped(message, { attributes }), undefined, { ...pubsub, attributes }],
+    [
+      "wrapped, with an ordering key",
+      wrapped(message, { orderingKey: "a" }),
+      undefined,
+      { ...pubsub, orderingKey: "a" },
+    ],
+    ["wrapped, with an empty ordering key", wrapped(message, { orderingKey: "" }), undefined, pubsub],
+    [
+      "unwrapped, with an ordering key",
+      message,
+      { ...unwrapped, "x-goog-pubsub-ordering-key": "a" },
+      { ...pubsub, orderingKey: "a" },
+    ],
     ["wrapped, with attributes null", wrapped(message, { attributes: null }), undefined, pubsub],
     [
       "wrapped, in snake case alone",
