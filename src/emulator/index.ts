@@ -129,7 +129,7 @@ function variables(address: string): Emulator["env"] {
   };
 }
 
-/** What answers the requests of HTTP/1: the control API, the keys, and the services' REST. */
+/** What answers the requests of HTTP/1: the control API, the keys, the numbers of projects, and the services' REST. */
 function answering(parts: WorldParts, calls: Calls, reset: () => Promise<void>): RequestListener {
   const rest = new RestFront(calls);
   const controlled = { clock: parts.clock, faults: parts.faults, services: () => calls.services, reset };
@@ -143,7 +143,10 @@ function answering(parts: WorldParts, calls: Calls, reset: () => Promise<void>):
         return;
       }
       const origin = `http://${request.headers.host ?? "127.0.0.1"}`;
-      const document = verb === "GET" ? await oidcDocument(path, parts.identity, origin) : undefined;
+      const document =
+        verb === "GET"
+          ? ((await oidcDocument(path, parts.identity, origin)) ?? parts.projects.describe(path))
+          : undefined;
       if (document !== undefined) sendJson(response, 200, document);
       else await rest.answer(request, response);
     } catch (error) {

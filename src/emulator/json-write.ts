@@ -9,17 +9,18 @@ export interface JsonStyle {
 }
 
 /**
- * Writes a message in the JSON form of protobuf. What has its default is left out, except where presence counts.
+ * Writes a message in the JSON form of protobuf. What has its default is left out, except where presence counts. Fields
+ * are in the order of the proto.
  * https://protobuf.dev/programming-guides/json/
  */
 export function writeMessage(type: MessageType, message: object, style: JsonStyle): Json {
   const special = SPECIAL[type.fullName];
   if (special !== undefined) return special(message);
   const json: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(message)) {
-    const field = type.fields[name]?.resolve();
-    if (field === undefined || value === undefined || value === null) continue;
-    const written = writeField(field, value, style);
+  for (const [name, field] of Object.entries(type.fields)) {
+    const value = (message as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined || value === null) continue;
+    const written = writeField(field.resolve(), value, style);
     if (written !== undefined) json[name] = written;
   }
   return json;

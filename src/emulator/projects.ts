@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { CODES, RpcError } from "./status.ts";
 
 /** Which projects there are, and their numbers. */
 export class Projects {
@@ -29,5 +30,22 @@ export class Projects {
    */
   pubsubAgent(project: string): string {
     return `serviceAccount:service-${this.number(project)}@gcp-sa-pubsub.iam.gserviceaccount.com`;
+  }
+
+  /**
+   * What Cloud Resource Manager answers for a project, by the path of a GET; `undefined` for any other path.
+   * https://cloud.google.com/resource-manager/reference/rest/v3/projects/get and its version 1.
+   *
+   * @throws RpcError PERMISSION_DENIED for a project that is not there, as the service does not tell the two apart.
+   */
+  describe(path: string): object | undefined {
+    const [, version, project = ""] = /^\/(v1|v3)\/projects\/([^/:]+)$/.exec(path) ?? [];
+    if (version === undefined) return undefined;
+    if (!this.has(project))
+      throw new RpcError(CODES.PERMISSION_DENIED, `The caller does not have permission (project=${project}).`);
+    const number = this.number(project);
+    return version === "v3"
+      ? { name: `projects/${number}`, projectId: project, state: "ACTIVE", displayName: project }
+      : { projectNumber: number, projectId: project, lifecycleState: "ACTIVE", name: project };
   }
 }

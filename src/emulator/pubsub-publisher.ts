@@ -19,8 +19,8 @@ const TOPIC_FIELDS: Updatable = {
     "schema_settings",
     "tags",
   ],
-  immutable: ["name", "state", "satisfies_pzs"],
-  example: "schema_settings",
+  immutable: [],
+  spelling: ["schema_settings", "schemaSetings"],
 };
 
 interface NamedTopic {
@@ -49,6 +49,10 @@ export function publisherService(pubsub: Pubsub): Service {
         const own = [...pubsub.topics.keys()].filter((name) => name.startsWith(prefix));
         const { items, nextPageToken } = pageOf(own, (name) => name, request);
         return { topics: items.map((name) => pubsub.topics.get(name)?.resource), nextPageToken };
+      },
+      ListTopicSnapshots: (request: NamedTopic) => {
+        find(request);
+        return {};
       },
       ListTopicSubscriptions: (request: NamedTopic & PageRequest) => {
         const attached = [...find(request).subscriptions].map(({ name }) => name);

@@ -116,9 +116,7 @@ function durationWithin(
   value: TimeParts | undefined,
   { fallback, ...range }: typeof RETENTION,
 ): TimeParts {
-  const seconds = toSeconds(value) ?? 0;
-  // A message without fields is the same as none here.
-  if (seconds === 0) return fromSeconds(fallback);
+  const seconds = toSeconds(value) ?? fallback;
   assertWithin(field, seconds, range, "s");
   return fromSeconds(seconds);
 }

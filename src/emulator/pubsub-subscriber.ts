@@ -31,16 +31,8 @@ const SUBSCRIPTION_FIELDS: Updatable = {
     "retry_policy",
     "tags",
   ],
-  immutable: [
-    "name",
-    "topic",
-    "enable_message_ordering",
-    "filter",
-    "detached",
-    "state",
-    "topic_message_retention_duration",
-  ],
-  example: "push_config",
+  immutable: ["name", "topic", "enable_message_ordering", "filter", "detached"],
+  spelling: ["push_config", "pushConfig"],
 };
 
 interface NamedSubscription {
@@ -76,6 +68,11 @@ function settingMethods(pubsub: Pubsub, find: Find): Readonly<Record<string, Met
       const own = [...pubsub.subscriptions.keys()].filter((name) => name.startsWith(prefix));
       const { items, nextPageToken } = pageOf(own, (name) => name, request);
       return { subscriptions: items.map((name) => pubsub.subscriptions.get(name)?.resource), nextPageToken };
+    },
+    // There are none: they cannot be made.
+    ListSnapshots: ({ project }: { readonly project?: string }) => {
+      assertProjectName(pubsub.scope.projects, project);
+      return {};
     },
     DeleteSubscription: ({ subscription }: NamedSubscription) => {
       pubsub.exclude(find(subscription));
@@ -134,7 +131,7 @@ function updateSubscription(
 ): object {
   const subscription = pubsub.subscription(assertName(pubsub.scope.projects, "subscriptions", update.name));
   const updated = completeSubscription(applyMask(subscription.resource, update, updateMask, SUBSCRIPTION_FIELDS));
-  if (updateMask?.paths?.some((path) => path.startsWith("dead_letter_policy"))) assertDeadLetterTopic(pubsub, updated);
+  if (updateMask?.paths?.includes("dead_letter_policy")) assertDeadLetterTopic(pubsub, updated);
   subscription.update(updated);
   pubsub.watchExpiry(subscription);
   return subscription.resource;

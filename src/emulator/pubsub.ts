@@ -89,8 +89,8 @@ export class Pubsub {
    * @throws RpcError INVALID_ARGUMENT, NOT_FOUND.
    */
   publishAll(name: string, messages: readonly PubsubMessage[]): readonly string[] {
-    assertPublishable(messages);
     const topic = this.topic(name);
+    assertPublishable(messages);
     const now = this.scope.clock.now();
     return messages.map((message) => {
       this.#lastId += 1;

@@ -1,7 +1,7 @@
 import { toCamelCase } from "./json-read.ts";
 import { invalid } from "./status.ts";
 
-/** A `google.protobuf.FieldMask`: names of fields in snake_case, with dots between those of nested ones. */
+/** A `google.protobuf.FieldMask`: names of fields in snake_case. */
 export interface FieldMask {
   readonly paths?: readonly string[];
 }
@@ -10,12 +10,12 @@ export interface FieldMask {
 export interface Updatable {
   /** As error texts call it, e.g. `Subscription`. */
   readonly kind: string;
-  /** Top-level fields in snake_case that can be changed. */
+  /** Fields in snake_case that can be changed, each as a whole: Pub/Sub knows no others in a mask. */
   readonly mutable: readonly string[];
   /** Those that cannot. */
   readonly immutable: readonly string[];
-  /** A field of two words, for the text about spelling. */
-  readonly example: string;
+  /** How fields are spelt and how not, for the text about that: as the service has it, its misspelling included. */
+  readonly spelling: readonly [right: string, wrong: string];
 }
 
 /**
@@ -29,30 +29,20 @@ export function applyMask<T extends object>(
   mask: FieldMask | undefined,
   rules: Updatable,
 ): T {
-  const { kind, mutable, immutable, example } = rules;
+  const { kind, mutable, immutable, spelling } = rules;
   const { paths = [] } = mask ?? {};
   if (paths.length === 0)
     throw invalid(`The update_mask in the Update${kind}Request must be set, and must contain a non-empty paths list.`);
   const refusal = `Invalid update_mask provided in the Update${kind}Request:`;
   for (const path of paths) {
-    const [field = ""] = path.split(".");
-    if (immutable.includes(field)) throw invalid(`${refusal} the '${field}' field in the ${kind} is not mutable.`);
-    if (!mutable.includes(field))
+    if (immutable.includes(path)) throw invalid(`${refusal} the '${path}' field in the ${kind} is not mutable.`);
+    if (!mutable.includes(path))
       throw invalid(
-        `${refusal} ${path} is not a known ${kind} field. Note that field paths must be of the form '${example}' rather than '${toCamelCase(example)}'.`,
+        `${refusal} ${path} is not a known ${kind} field. Note that field paths must be of the form '${spelling[0]}' rather than '${spelling[1]}'.`,
       );
   }
-  return paths.reduce((result, path) => copied(result, update, path.split(".").map(toCamelCase)), current);
-}
-
-/** A copy of an object in which the value at a path is that of another one. */
-function copied<T extends object>(target: T, source: object, [name = "", ...rest]: readonly string[]): T {
-  const value = (source as Record<string, unknown>)[name];
-  const { [name]: held, ...others } = target as Record<string, unknown>;
-  if (rest.length > 0) return { ...target, [name]: copied(asObject(held), asObject(value), rest) };
-  return (value === undefined ? others : { ...others, [name]: value }) as T;
-}
-
-function asObject(value: unknown): object {
-  return typeof value === "object" && value !== null ? value : {};
+  const named = paths.map(toCamelCase);
+  const taken = named.map((name) => [name, (update as Readonly<Record<string, unknown>>)[name]] as const);
+  const kept = Object.entries(current).filter(([name]) => !named.includes(name));
+  return Object.fromEntries([...kept, ...taken.filter(([, value]) => value !== undefined)]) as T;
 }

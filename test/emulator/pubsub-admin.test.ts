@@ -203,6 +203,10 @@ describe.each<Way>(["grpc", "rest"])("topics and subscriptions, over %s", (way) 
     [["labels", "filter"], `${refusal} the 'filter' field in the Subscription is not mutable.`],
     [["enable_message_ordering"], `${refusal} the 'enable_message_ordering' field in the Subscription is not mutable.`],
     [
+      ["dead_letter_policy.max_delivery_attempts"],
+      `${refusal} dead_letter_policy.max_delivery_attempts is not a known Subscription field. Note that field paths must be of the form 'push_config' rather than 'pushConfig'.`,
+    ],
+    [
       ["colour"],
       `${refusal} colour is not a known Subscription field. Note that field paths must be of the form 'push_config' rather than 'pushConfig'.`,
     ],
@@ -257,6 +261,8 @@ describe.each<Way>(["grpc", "rest"])("topics and subscriptions, over %s", (way) 
   });
 
   it("have no snapshots", async () => {
-    expect(await failureOf(clients.subscriber.listSnapshots({ project: "projects/demo" }))).toMatch(/^12 /);
+    expect((await clients.subscriber.listSnapshots({ project: "projects/demo" }))[0]).toEqual([]);
+    const request = { name: "projects/demo/snapshots/first", subscription: name };
+    expect(await failureOf(clients.subscriber.createSnapshot(request))).toMatch(/^12 /);
   });
 });

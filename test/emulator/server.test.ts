@@ -190,6 +190,15 @@ describe("the keys", () => {
 });
 
 describe("a project", () => {
+  it("has a number, which it is asked for as Cloud Resource Manager is", async () => {
+    const [, { name: numbered }] = await scene.fetch("GET", "/v3/projects/demo");
+    expect(numbered).toMatch(/^projects\/\d{12}$/);
+    expect((await scene.fetch("GET", "/v1/projects/demo"))[1]).toMatchObject({
+      projectNumber: numbered.replace("projects/", ""),
+      projectId: "demo",
+    });
+  });
+
   it("that is not among those that exist is not found", async () => {
     const small = await EmulatorScene.open({ projects: { demo: "42" } });
     try {
@@ -199,6 +208,8 @@ describe("a project", () => {
         /^5 Requested project not found or user does not have access to it \(project=other\)/,
       );
       expect(await failureOf(publisher.listTopics({ project: "projects/other" }))).toMatch(/^5 Requested project/);
+      expect((await small.fetch("GET", "/v3/projects/demo"))[1]).toMatchObject({ name: "projects/42" });
+      expect((await small.fetch("GET", "/v3/projects/other"))[0]).toBe(403);
     } finally {
       await small.close();
     }

@@ -52,6 +52,17 @@ describe("a token of a local identity", () => {
     expect(decode(claims)).toMatchObject({ iss: "http://127.0.0.1:9000", iat: IAT, exp: IAT + 60 });
   });
 
+  it("can be another service account's, signed with the same key", () => {
+    const other = identity.as("other@project.iam.gserviceaccount.com");
+    const [header, claims] = other.token({ audience: AUDIENCE, issuedAt: ISSUED_AT }).split(".");
+    const own = identity.token({ audience: AUDIENCE, issuedAt: ISSUED_AT }).split(".");
+    expect(decode(header)).toMatchObject({ kid: identity.keyId });
+    expect(decode(claims)).toMatchObject({ email: "other@project.iam.gserviceaccount.com", aud: AUDIENCE });
+    expect(decode(claims)).not.toMatchObject({ sub: (decode(own[1]) as { sub: string }).sub });
+    expect(identity.as("other@project.iam.gserviceaccount.com")).toBe(other);
+    expect(other.as(EMAIL)).toBe(identity);
+  });
+
   const reuse: readonly [rule: string, seconds: number, same: boolean][] = [
     ["is handed out again at once", 0, true],
     ["is handed out again while half of its life is left", 1800, true],
