@@ -33,10 +33,11 @@ interface Gax {
 /**
  * Loads what Google's client packages carry.
  *
+ * @param from path or URL of the module from which the packages are looked for. Default: this one.
  * @throws TasksError `MISSING_PACKAGE` when none of them is installed.
  */
-export function loadProtos(): Protos {
-  const require = createRequire(import.meta.url);
+export function loadProtos(from: string = import.meta.url): Protos {
+  const require = createRequire(from);
   const folders = new Map(
     CLIENT_PACKAGES.flatMap((name) => {
       const folder = folderOf(require, name);
