@@ -7,8 +7,9 @@ import type {
   PushTrust,
   Receipt,
 } from "../core/backend.ts";
+import type { DeadLetterBox } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
-import { TasksError } from "../core/errors.ts";
+import { isTasksError, TasksError } from "../core/errors.ts";
 import { queueNameOf } from "../core/queue-name.ts";
 import { GoogleClients } from "../google/clients.ts";
 import {
@@ -16,8 +17,13 @@ import {
   type CloudTasksSettings,
   readCloudTasksOptions,
 } from "../google/cloud-tasks-options.ts";
+import { DeadLetterTopic } from "../google/dead-letter-topic.ts";
+import type { PublishCall } from "../google/publish-call.ts";
+import { Publisher } from "../google/publisher.ts";
+import { readPubsubOptions } from "../google/pubsub-options.ts";
 import { emulatorTrust } from "../google/push-trust.ts";
 import { type NewTask, TaskCreator } from "../google/task-creator.ts";
+import { assertWindow, dueOf } from "../google/task-limits.ts";
 import { dedupedRunId, taskNameOf } from "../google/task-name.ts";
 import {
   assertPushAccount,
@@ -29,10 +35,6 @@ import {
 
 export type { CloudTasksOptions } from "../google/cloud-tasks-options.ts";
 
-/** Cloud Tasks takes a task at most 30 days ahead. https://cloud.google.com/tasks/docs/quotas#limits */
-const FARTHEST_S = 30 * 86_400;
-/** Seconds that Cloud Tasks promises to know the name of a task that has come and gone. */
-const LONGEST_WINDOW_S = 3600;
 /** Cloud Tasks waits no shorter for an answer; a route without `via` may ask for less. */
 const SHORTEST_DEADLINE_S = 15;
 /** Milliseconds that `warm` waits for a connection. */
@@ -71,6 +73,8 @@ class CloudTasksBackend implements Backend {
   readonly #settings: CloudTasksSettings;
   readonly #clients: GoogleClients;
   readonly #creator: TaskCreator;
+  readonly #publisher: Publisher;
+  readonly deadLetters: DeadLetterBox;
   /** Tasks that were checked and are about to be sent. */
   readonly #checked = new WeakMap<OutgoingTask, NewTask>();
   /** Full names of queues, by the names that routes derive or give. */
@@ -84,6 +88,10 @@ class CloudTasksBackend implements Backend {
     this.#settings = settings;
     this.#clients = new GoogleClients(config);
     this.#creator = new TaskCreator({ clock, clients: this.#clients, account: config.serviceAccounts[0] }, settings);
+    const connect = () => publishCallOf(this.#clients);
+    this.#publisher = new Publisher({ clock, connect }, { ...readPubsubOptions({}), timeout: settings.timeout });
+    const send = (task: OutgoingTask) => this.send(task);
+    this.deadLetters = new DeadLetterTopic({ host, clients: this.#clients, publisher: this.#publisher, send });
     const trust = emulatorTrust(config);
     if (trust !== undefined) this.pushTrust = trust;
   }
@@ -120,20 +128,7 @@ class CloudTasksBackend implements Backend {
     const httpRequest = taskRequestOf(task, this.#target);
     assertTaskSize(route.path, httpRequest, `${queue}/tasks/${id ?? ""}`);
     const dispatchDeadline = Math.max(SHORTEST_DEADLINE_S, route.settings.ackDeadline);
-    return { queue, id, httpRequest, runAt: this.#due(task), dispatchDeadline };
-  }
-
-  /** @throws TasksError `INVALID_OPTION` for a moment that is too far ahead. */
-  #due({ runAt, replaces }: OutgoingTask): number | undefined {
-    if (runAt === undefined) return undefined;
-    const farthest = this.#host.clock.now() + FARTHEST_S * 1000;
-    if (runAt <= farthest) return runAt;
-    // A task that asks to be tried again later than that is tried as late as can be.
-    if (replaces !== undefined) return farthest;
-    throw new TasksError(
-      "INVALID_OPTION",
-      `enqueue: expected delay or runAt within 30 days, the limit of Cloud Tasks, got ${new Date(runAt).toISOString()}; enqueue it later, e.g. from a scheduled task`,
-    );
+    return { queue, id, httpRequest, runAt: dueOf(task, this.#host.clock.now()), dispatchDeadline };
   }
 
   #queueOf(route: AnyRoute, priority: string | undefined): string {
@@ -157,16 +152,18 @@ class CloudTasksBackend implements Backend {
 
   /** Everything that was taken is accepted, or refused, before the channel closes. */
   async close(): Promise<void> {
-    await this.#creator.settled();
+    await Promise.all([this.#creator.settled(), this.#publisher.close()]);
     await this.#clients.close();
   }
 }
 
-/** @throws TasksError `UNSUPPORTED`. */
-function assertWindow({ dedupe }: OutgoingTask): void {
-  if (dedupe === undefined || dedupe.window <= LONGEST_WINDOW_S) return;
-  throw new TasksError(
-    "UNSUPPORTED",
-    `enqueue: expected dedupeWindow of at most ${LONGEST_WINDOW_S} seconds, as long as Cloud Tasks promises to know a task, got ${dedupe.window}; shorten it, or make the task safe to run twice`,
-  );
+/** @throws TasksError `MISSING_PACKAGE`, which says why a service that never publishes needs it. */
+async function publishCallOf(clients: GoogleClients): Promise<PublishCall> {
+  try {
+    return await clients.publishCall();
+  } catch (error) {
+    if (!isTasksError(error, "MISSING_PACKAGE")) throw error;
+    const why = "Cloud Tasks has no dead letters, which are therefore kept in Pub/Sub";
+    throw new TasksError("MISSING_PACKAGE", `${error.message}: ${why}`, { cause: error });
+  }
 }

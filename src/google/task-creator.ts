@@ -1,4 +1,3 @@
-import type { protos } from "@google-cloud/tasks";
 import type { Clock } from "../core/clock.ts";
 import { TasksError } from "../core/errors.ts";
 import { within } from "../core/within.ts";
@@ -6,8 +5,17 @@ import type { GoogleClients } from "./clients.ts";
 import { Gate } from "./gate.ts";
 import { explained, GRPC, grpcCode } from "./status.ts";
 
-/** A request that Cloud Tasks is to send, in its own terms. */
-export type HttpRequest = protos.google.cloud.tasks.v2.IHttpRequest;
+/** A request that Cloud Tasks is to send: a `google.cloud.tasks.v2.HttpRequest`. It adds no Content-Type of its own. */
+export interface HttpRequest {
+  readonly url: string;
+  readonly httpMethod: "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** For services of one's own. */
+  readonly oidcToken?: { readonly serviceAccountEmail: string; readonly audience: string };
+  /** For Google's own services. */
+  readonly oauthToken?: { readonly serviceAccountEmail: string; readonly scope: string };
+}
 
 /** One task to be created. */
 export interface NewTask {

@@ -51,7 +51,7 @@ export function assertPushAccount({ production, serviceAccounts, pushSecrets }: 
   );
 }
 
-/** A task as the request that Cloud Tasks is to send. It adds no Content-Type of its own. */
+/** A task as the request that Cloud Tasks is to send. */
 export function taskRequestOf(task: OutgoingTask, { url, proof, headers }: PushTarget): HttpRequest {
   const { id, route, payloadJson, enqueuedAt } = task;
   return {
@@ -77,10 +77,16 @@ function ownHeaders({ carriedAttempts, priority }: OutgoingTask): Record<string,
  * @param names texts that travel beside the request: the name of the task.
  * @throws TasksError `INVALID_PAYLOAD`.
  */
-export function assertTaskSize(path: string, { url, headers, body, oidcToken }: HttpRequest, names: string): void {
-  const token = `${oidcToken?.serviceAccountEmail ?? ""}${oidcToken?.audience ?? ""}`;
-  const texts = [names, url ?? "", token, ...Object.entries(headers ?? {}).flat()].join("");
-  const size = (body?.length ?? 0) + Buffer.byteLength(texts) + FRAMING;
+export function assertTaskSize(path: string, request: HttpRequest, names: string): void {
+  const { url, headers, body, oidcToken, oauthToken } = request;
+  const proofs = [
+    oidcToken?.serviceAccountEmail,
+    oidcToken?.audience,
+    oauthToken?.serviceAccountEmail,
+    oauthToken?.scope,
+  ];
+  const texts = [names, url, ...proofs, ...Object.entries(headers).flat()].join("");
+  const size = body.length + Buffer.byteLength(texts) + FRAMING;
   if (size <= LARGEST_TASK) return;
   throw new TasksError(
     "INVALID_PAYLOAD",

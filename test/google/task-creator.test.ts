@@ -29,8 +29,13 @@ async function open(settings: Partial<CreatorSettings> = {}) {
 }
 
 function task(overrides: Partial<NewTask> = {}): NewTask {
-  const httpRequest = { url: "https://shop.example/tasks", body: Buffer.from("{}") };
-  return { queue: QUEUE, id: "name-1", httpRequest, runAt: undefined, dispatchDeadline: 300, ...overrides };
+  const request = {
+    url: "https://shop.example/tasks",
+    httpMethod: "POST",
+    headers: {},
+    body: Buffer.from("{}"),
+  } as const;
+  return { queue: QUEUE, id: "name-1", httpRequest: request, runAt: undefined, dispatchDeadline: 300, ...overrides };
 }
 
 /** The error with which a create is refused. */
