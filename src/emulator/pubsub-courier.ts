@@ -160,9 +160,10 @@ export class Courier implements EngineHost {
 
   #tokenOf(oidcToken: NonNullable<SubscriptionResource["pushConfig"]["oidcToken"]>, endpoint: string): string {
     const { serviceAccountEmail = "", audience = "" } = oidcToken;
+    // Tokens live in the machine's time, whatever the emulator's clock says: that is what verifiers compare with.
     return this.#scope.identity
       .as(serviceAccountEmail)
-      .token({ audience: audience === "" ? endpoint : audience, issuedAt: new Date(this.#scope.clock.now()) });
+      .token({ audience: audience === "" ? endpoint : audience, issuedAt: new Date() });
   }
 
   /** The window grows with each acknowledgement and is halved by what is not acknowledged. */
