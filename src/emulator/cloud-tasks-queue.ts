@@ -105,12 +105,11 @@ export class TaskQueue {
   /**
    * Takes a task in.
    *
-   * @param name full name; empty for one that the queue gives it.
    * @throws RpcError ALREADY_EXISTS; INVALID_ARGUMENT.
    */
-  create(name: string, fields: TaskFields): QueuedTask {
+  create(fields: TaskFields): QueuedTask {
     const now = this.#scope.clock.now();
-    const task = new QueuedTask(name === "" ? this.#freshName() : name, fields, now);
+    const task = new QueuedTask(fields.name || this.#freshName(), fields, now);
     if (this.#tasks.has(task.name) || this.#gone.holder(task.name, now) !== undefined)
       throw alreadyExists("Requested entity already exists");
     this.#tasks.set(task.name, task);
@@ -236,6 +235,6 @@ export class TaskQueue {
   #forget(task: QueuedTask): void {
     if (this.#tasks.get(task.name) !== task) return;
     this.#tasks.delete(task.name);
-    this.#gone.hold(task.name, true, this.#scope.clock.now() + TOMBSTONE_MS);
+    if (task.isNamed) this.#gone.hold(task.name, true, this.#scope.clock.now() + TOMBSTONE_MS);
   }
 }

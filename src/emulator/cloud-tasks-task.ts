@@ -44,6 +44,8 @@ const USER_AGENT = { "User-Agent": "Google-Cloud-Tasks" };
 /** One task of a queue: what it sends, and what came of its attempts. Its moments are in milliseconds since the epoch. */
 export class QueuedTask {
   readonly name: string;
+  /** Whether its name is its caller's: then nobody else may have it for a while. */
+  readonly isNamed: boolean;
   readonly createTime: number;
   /** When it is attempted first. */
   readonly firstScheduled: number;
@@ -69,6 +71,7 @@ export class QueuedTask {
     this.#request = requestOf(fields);
     this.#deadline = deadlineOf(fields);
     this.name = name;
+    this.isNamed = (fields.name ?? "") !== "";
     this.createTime = now;
     this.firstScheduled = Math.max(scheduleOf(fields, now), now);
     if (sizeOf(name, this.#request) > LARGEST_TASK) throw invalid("Task size too large");

@@ -163,7 +163,7 @@ class CloudTasks {
     if (task === undefined) throw invalid("Task is required.");
     const { name = "" } = task;
     if (name !== "") assertTaskName(name, reference);
-    return this.queue(reference).create(name, task);
+    return this.queue(reference).create(task);
   }
 
   listTasks({ parent, responseView, pageSize = 0, pageToken = "" }: Listing): object {

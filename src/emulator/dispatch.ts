@@ -24,6 +24,12 @@ export type HttpAnswer =
   | { readonly type: "late" }
   | { readonly type: "broken"; readonly error: Error };
 
+interface Exchange {
+  readonly answer: HttpAnswer;
+  /** Where a redirect leads. */
+  readonly location?: string | undefined;
+}
+
 /** Redirects that are followed, in one request. */
 const MOST_REDIRECTS = 5;
 /** Statuses with which a redirected POST becomes a GET, as HTTP clients do it. */
@@ -62,11 +68,20 @@ export class HttpDispatcher {
     this.#secureAgent.destroy();
   }
 
-  #exchange(call: HttpCall): Promise<{ readonly answer: HttpAnswer; readonly location?: string | undefined }> {
+  #exchange(call: HttpCall): Promise<Exchange> {
     if (this.#closed) return Promise.resolve({ answer: broken(new Error("the emulator was closed")) });
+    let outgoing: ClientRequest;
+    try {
+      outgoing = this.#open(call);
+    } catch (error) {
+      return Promise.resolve({ answer: broken(error instanceof Error ? error : new Error(String(error))) });
+    }
+    return this.#answered(outgoing, call);
+  }
+
+  #answered(outgoing: ClientRequest, call: HttpCall): Promise<Exchange> {
     return new Promise((resolve) => {
       let isLate = false;
-      const outgoing = this.#open(call);
       this.#underWay.add(outgoing);
       const deadline = this.#clock.setTimeout(() => {
         isLate = true;
