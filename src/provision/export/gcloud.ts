@@ -17,11 +17,12 @@ import { comment, flagWords, gcloud, quote } from "./shell.ts";
  */
 export function toGcloudScript(desired: DesiredState, options: ExportOptions = {}): string {
   const scope = exportScope(desired, options);
+  const { resources, projectId } = scope.desired;
   const grants = grantsOf(scope);
   const parts = [
     header(scope, grants),
     ...(scope.createdPushAccount === undefined ? [] : [account(scope, scope.createdPushAccount)]),
-    ...desired.resources.map((resource) => resourcePart(resource, desired.projectId)),
+    ...resources.map((resource) => resourcePart(resource, projectId)),
     ...grants.map((grant) => grantPart(grant, scope)),
   ];
   return `${parts.join("\n\n")}\n`;

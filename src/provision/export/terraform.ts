@@ -24,7 +24,7 @@ export function toTerraform(desired: DesiredState, options: ExportOptions = {}):
   const grants = grantsOf(scope);
   const resources = byAddress([
     ...accountBlocks(scope, references),
-    ...desired.resources.map((resource) => resourceBlock(resource, references)),
+    ...scope.desired.resources.map((resource) => resourceBlock(resource, references)),
     ...grants.map((grant) => grantBlock(grant, scope, references)),
   ]);
   const data = byAddress(dataBlocks(scope, grants, references));

@@ -32,7 +32,7 @@ export const EVERYTHING: readonly AnyRoute[] = [
   }),
   route("images.purge", {
     via: "cloud-tasks",
-    queue: { name: "projects/other/locations/us-east1/queues/purge" },
+    queue: { name: "projects/other/locations/us-east1/queues/purge", managed: true },
   }),
 ];
 

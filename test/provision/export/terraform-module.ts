@@ -75,7 +75,7 @@ function attributeOf(type: string, attribute: string, argument: (name: string) =
     case "google_service_account": {
       const id = argument("account_id");
       const email = id.includes("@") ? id : `${id}@${argument("project")}.iam.gserviceaccount.com`;
-      return attribute === "email" ? email : `projects/p/serviceAccounts/${email}`;
+      return attribute === "email" ? email : `projects/-/serviceAccounts/${email}`;
     }
     default:
       throw new Error(`${type} has no ${attribute}`);
