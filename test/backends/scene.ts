@@ -10,6 +10,10 @@ import { WatchedClock } from "./watched-clock.ts";
 /** A backend that is ready for a client. */
 export interface OpenBackend {
   readonly backend: BackendFactory;
+  /** Default: none. */
+  readonly env?: Record<string, string>;
+  /** Makes what a client needs before it is used. */
+  prepare?(tasks: AnyTasks): Promise<unknown>;
   /** Lets a client receive what the backend delivers. */
   serve?(tasks: AnyTasks): void;
   close?(): Promise<void>;
@@ -40,17 +44,17 @@ export function closeScenes(): void {
 }
 
 /** The surroundings of one client, on virtual time. */
-export function createScene({ backend, serve, close }: OpenBackend): Scene<WatchedClock>;
-export function createScene<C extends VirtualClock>({ backend, serve, close }: OpenBackend, clock: C): Scene<C>;
+export function createScene(opened: OpenBackend): Scene<WatchedClock>;
+export function createScene<C extends VirtualClock>(opened: OpenBackend, clock: C): Scene<C>;
 export function createScene(
-  { backend, serve, close }: OpenBackend,
+  { backend, env = {}, serve, close }: OpenBackend,
   clock: VirtualClock = new WatchedClock(),
 ): Scene<VirtualClock> {
   const recorder = new Recorder();
   const { logger, lines } = recordLog();
   cleanups.push(async () => close?.());
   return {
-    options: { backend, clock, hooks: recorder.hooks, logger, env: {} },
+    options: { backend, clock, hooks: recorder.hooks, logger, env },
     clock,
     recorder,
     lines,

@@ -6,23 +6,23 @@ import { VirtualClock } from "../../src/engine/clock.ts";
  * on it, and only then moves.
  */
 export class WatchedClock extends VirtualClock {
-  /** How many timers were set for each number of milliseconds, and how many of these were passed. */
-  readonly #set = new Map<number, number>();
+  /** At which moments timers were set for each number of milliseconds, and how many of these were passed. */
+  readonly #set = new Map<number, Set<number>>();
   readonly #passed = new Map<number, number>();
   #changed = Promise.withResolvers<void>();
 
   override setTimeout(callback: () => void, ms: number): TimerHandle {
-    this.#set.set(ms, (this.#set.get(ms) ?? 0) + 1);
+    this.#set.set(ms, (this.#set.get(ms) ?? new Set()).add(this.now()));
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
     return super.setTimeout(callback, ms);
   }
 
-  /** Waits until somebody has set a timer for just so many seconds, and lets them pass. Each timer counts once. */
+  /** Waits until somebody has set a timer for just so many seconds, and lets them pass. Timers of one moment count once. */
   async elapse(seconds: number): Promise<void> {
     const ms = seconds * 1000;
     const passed = this.#passed.get(ms) ?? 0;
-    while ((this.#set.get(ms) ?? 0) <= passed) await this.#changed.promise;
+    while ((this.#set.get(ms)?.size ?? 0) <= passed) await this.#changed.promise;
     this.#passed.set(ms, passed + 1);
     await this.advance(ms);
   }

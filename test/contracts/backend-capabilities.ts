@@ -2,19 +2,18 @@ import { expect, it } from "vitest";
 import { Discard } from "../../src/core/errors.ts";
 import { TaskRoute } from "../../src/core/route.ts";
 import { createTasks } from "../../src/create-tasks.ts";
-import { createScene } from "../backends/scene.ts";
 import { refusalOf } from "../support/refusal.ts";
-import { type BackendSubject, expectRefusal } from "./backend-subject.ts";
+import { type BackendSubject, expectRefusal, openScene } from "./backend-subject.ts";
 
 /** The part of the contract on what a backend declares: it does what it says it can, and refuses the rest. */
 export function describeCapabilities(subject: BackendSubject): void {
-  const scene = async () => createScene(await subject.open());
+  const scene = () => openScene(subject);
 
   it("delays as it declares, never early, or refuses to", async () => {
     const { options, adopt, clock, recorder } = await scene();
     const ran: number[] = [];
     const task = new TaskRoute({ path: "x.task", run: () => void ran.push(clock.now() - start) });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const tasks = await adopt(createTasks({ ...options, routes: [task] }));
     const start = clock.now();
     const moment = new Date(start + 90_000);
     if (!tasks.runtime.backend.capabilities.delay) {
@@ -36,7 +35,7 @@ export function describeCapabilities(subject: BackendSubject): void {
   it("dedupes as it declares, or refuses to", async () => {
     const { options, adopt, clock, recorder } = await scene();
     const task = new TaskRoute({ path: "x.task", run: () => {} });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const tasks = await adopt(createTasks({ ...options, routes: [task] }));
     const options60 = { dedupeKey: "order-1", dedupeWindow: 60 };
     if (!tasks.runtime.backend.capabilities.dedupe) {
       await expectRefusal(tasks.enqueue(task, {}, options60), "UNSUPPORTED");
@@ -55,12 +54,15 @@ export function describeCapabilities(subject: BackendSubject): void {
   });
 
   it("knows priorities as it declares, or refuses them", async () => {
-    const { options, adopt } = await scene();
-    const task = new TaskRoute({ path: "x.task", run: () => {} });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const { options, adopt, recorder } = await scene();
+    const task = new TaskRoute({ path: "x.task", queue: { priorities: { high: {} } }, run: () => {} });
+    const tasks = await adopt(createTasks({ ...options, routes: [task] }));
     const enqueued = tasks.enqueue(task, {}, { priority: "high" });
-    if (tasks.runtime.backend.capabilities.priority) await enqueued;
-    else await expectRefusal(enqueued, "UNSUPPORTED");
+    if (!tasks.runtime.backend.capabilities.priority) await expectRefusal(enqueued, "UNSUPPORTED");
+    else {
+      await enqueued;
+      await recorder.outcomes(1, "done");
+    }
   });
 
   it("keeps the order of a key as it declares, past a failure, or refuses to", async () => {
@@ -77,12 +79,14 @@ export function describeCapabilities(subject: BackendSubject): void {
         if (taskId === "first" && attempt < 3) throw new Error("not yet");
       },
     });
-    const tasks = adopt(createTasks({ ...options, routes: [task] }));
+    const tasks = createTasks({ ...options, routes: [task] });
     const enqueue = (id: string) => tasks.enqueue(task, {}, { id, orderingKey: "user-42" });
     if (!tasks.runtime.backend.capabilities.ordering) {
       await expectRefusal(enqueue("first"), "UNSUPPORTED");
+      await tasks.close();
       return;
     }
+    await adopt(tasks);
     await Promise.all([enqueue("first"), enqueue("second"), enqueue("third")]);
     await recorder.outcomes(subject.inline ? 2 : 3, "done");
     const attempts = subject.inline ? ["first 1"] : ["first 1", "first 2", "first 3"];
@@ -96,7 +100,7 @@ export function describeCapabilities(subject: BackendSubject): void {
     const silent = new TaskRoute({ path: "x.silent", run: () => {} });
     const cause = new Discard("no use");
     const bad = new TaskRoute({ path: "x.bad", run: () => Promise.reject(cause) });
-    const tasks = adopt(createTasks({ ...options, routes: [good, silent, bad] }));
+    const tasks = await adopt(createTasks({ ...options, routes: [good, silent, bad] }));
     const runs = [await tasks.enqueue(good), await tasks.enqueue(silent), await tasks.enqueue(bad)] as const;
     if (!tasks.runtime.backend.capabilities.results) {
       for (const run of runs) {
@@ -117,7 +121,7 @@ export function describeCapabilities(subject: BackendSubject): void {
     const task = new TaskRoute({ path: "x.task", schedule: "0 9 * * *", overlap: "skip", run: () => {} });
     const { overlap } = createTasks({ ...options, routes: [] }).runtime.backend.capabilities;
     const tasks = createTasks({ ...options, routes: [task] });
-    if (overlap) await adopt(tasks).start();
+    if (overlap) await (await adopt(tasks)).start();
     else refusalOf(() => tasks.start(), "UNSUPPORTED");
   });
 }

@@ -2,9 +2,14 @@ import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect, it } from "vitest";
+import { cloudTasks } from "../../src/backends/cloud-tasks.ts";
 import { immediate } from "../../src/backends/immediate.ts";
 import { local } from "../../src/backends/local.ts";
 import { localHttp } from "../../src/backends/local-http.ts";
+import { pubsub } from "../../src/backends/pubsub.ts";
+import type { BackendFactory } from "../../src/core/backend.ts";
+import { Tasks } from "../../src/core/tasks.ts";
+import { startEmulator } from "../../src/emulator/index.ts";
 import { Endpoint } from "../backends/endpoint.ts";
 import { describeBackend } from "./backend.ts";
 import type { BackendSubject } from "./backend-subject.ts";
@@ -39,6 +44,8 @@ const subjects: Record<string, BackendSubject> = {
       };
     },
   },
+  pubsub: inTheCloud(pubsub(), { countsNacks: true }),
+  "cloud-tasks": inTheCloud(cloudTasks()),
   "local-http on file": {
     inline: false,
     durable: true,
@@ -56,6 +63,36 @@ const subjects: Record<string, BackendSubject> = {
     },
   },
 };
+
+/** One of Google Cloud, which the emulator stands for: with Google's clients, provisioning and signed pushes on the way. */
+function inTheCloud(backend: BackendFactory, own: Partial<BackendSubject> = {}): BackendSubject {
+  return {
+    inline: false,
+    durable: true,
+    sharesClock: true,
+    ...own,
+    async open(clock) {
+      const emulator = await startEmulator({ clock, iam: "strict" });
+      const endpoint = await Endpoint.open();
+      return {
+        backend,
+        env: {
+          ...emulator.env,
+          GCP_PROJECT_ID: "demo",
+          CLOUD_RUN_SERVICE_URL: new URL(endpoint.url).origin,
+          TASKS_SERVICE_ACCOUNT: "push@demo.iam.gserviceaccount.com",
+          TASKS_DEFERRAL_QUEUE: "true",
+        },
+        serve: (tasks) => endpoint.serve(tasks),
+        prepare: (tasks) => new Tasks(tasks.runtime).provision(),
+        async close() {
+          await endpoint.stop();
+          await emulator.close();
+        },
+      };
+    },
+  };
+}
 
 it("every backend is held to the contract", () => {
   const files = globSync("*.ts", { cwd: join(import.meta.dirname, "../../src/backends") });
