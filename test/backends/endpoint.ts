@@ -64,9 +64,8 @@ export class Endpoint {
   }
 
   readonly #take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
+    const body = await wholeBody(request);
+    if (body === undefined) return;
     const received = { method: request.method ?? "", headers: request.headers, body: body.toString() };
     this.received.push(received);
     const interception = this.interceptions.shift();
@@ -78,6 +77,17 @@ export class Endpoint {
     });
     response.writeHead(answer?.status ?? 503, answer?.headers).end();
   };
+}
+
+/** The body of a request; `undefined` when its sender went away first. */
+async function wholeBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** A push of the local engine, as far as tests look at it. */
