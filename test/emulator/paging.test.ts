@@ -8,6 +8,7 @@ function allPages(read: () => readonly string[], pageSize: number, between: () =
     const { items, nextPageToken } = pageOf(read(), (item) => item, { pageSize, pageToken });
     expect(items.length).toBeLessThanOrEqual(pageSize);
     seen.push(...items);
+    expect(seen.length, "pages without end").toBeLessThan(200);
     if (nextPageToken === "") return seen;
     pageToken = nextPageToken;
     between();

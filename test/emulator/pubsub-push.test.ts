@@ -315,25 +315,36 @@ describe("dead letters", () => {
     ]);
   });
 
-  it("wait for the grants of the service agent where they are asked for", async () => {
-    await scene.close();
-    scene = await EmulatorScene.open({ iam: "strict", projects: { demo: "123456" } });
-    clients = scene.clients("grpc");
-    await clients.publisher.createTopic({ name: topic });
-    worker.reply = () => 500;
-    await makeDeadLetters();
-    const agent = "serviceAccount:service-123456@gcp-sa-pubsub.iam.gserviceaccount.com";
-    await publish("poison");
-    await passUntil(7, 0.5, 120);
-    expect(await pullDead()).toEqual([]);
-    await grant(dead, "roles/pubsub.publisher", agent);
-    await passUntil(8, 1, 120);
-    expect(await pullDead()).toEqual([]);
-    await grant(name, "roles/pubsub.subscriber", agent);
-    await passUntil(9, 1, 120);
-    await settled();
-    expect((await pullDead()).map(({ data }) => data)).toEqual(["poison"]);
-  });
+  const grants: (readonly [resource: string, role: string])[] = [
+    [dead, "roles/pubsub.publisher"],
+    [name, "roles/pubsub.subscriber"],
+  ];
+  it.each([
+    [grants[0], grants[1]],
+    [grants[1], grants[0]],
+  ] as [(typeof grants)[0], (typeof grants)[0]][])(
+    "wait for both grants of the service agent, %s first",
+    async (first, second) => {
+      await scene.close();
+      scene = await EmulatorScene.open({ iam: "strict", projects: { demo: "123456" } });
+      clients = scene.clients("grpc");
+      await clients.publisher.createTopic({ name: topic });
+      worker.reply = () => 500;
+      await makeDeadLetters();
+      const agent = "serviceAccount:service-123456@gcp-sa-pubsub.iam.gserviceaccount.com";
+      await grant(second[0], second[1], agent.replace("123456", "654321"));
+      await publish("poison");
+      await passUntil(7, 0.5, 120);
+      expect(await pullDead()).toEqual([]);
+      await grant(first[0], first[1], agent);
+      await passUntil(8, 1, 120);
+      expect(await pullDead()).toEqual([]);
+      await grant(second[0], second[1], agent);
+      await passUntil(9, 1, 120);
+      await settled();
+      expect((await pullDead()).map(({ data }) => data)).toEqual(["poison"]);
+    },
+  );
 });
 
 describe("a push subscription", () => {
