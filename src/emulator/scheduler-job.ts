@@ -170,8 +170,8 @@ export class SchedulerJob {
       maxBackoff: toSeconds(lengths.maxBackoffDuration) ?? 0,
       maxDoublings,
     };
-    const at = now + cloudTasksDelay(curve, execution.retries + 1) * 1000;
-    if (at < this.#tick) this.#retry = { execution, at };
+    // The next tick, if that is sooner, takes its place.
+    this.#retry = { execution, at: now + cloudTasksDelay(curve, execution.retries + 1) * 1000 };
   }
 
   async #fire(scheduled: number): Promise<RpcStatus> {
