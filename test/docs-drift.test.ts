@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { entries } from "../.config/entries.ts";
+import { cloudTasks } from "../src/backends/cloud-tasks.ts";
+import { pubsub } from "../src/backends/pubsub.ts";
 import { isProduction, VARIABLES } from "../src/core/config.ts";
 import { parseCron } from "../src/core/cron.ts";
 import { resourceNames } from "../src/core/names.ts";
@@ -49,6 +51,7 @@ describe("the tables of options", () => {
     { heading: "## Queue", give: (queue: object) => make({ queue }) },
     { heading: "## Kill switch", give: (killSwitch: object) => make({ killSwitch }) },
     { heading: "## Options of createTasks", give: client },
+    { heading: "### Options of cloud", give: (cloud: object) => client({ cloud }).runtime.config },
   ])("$heading names every option, and no other", async ({ heading, give }) => {
     expect(named("reference/route-options.md", heading).sort()).toEqual((await knownOptions(give)).sort());
   });
@@ -94,7 +97,7 @@ describe("the tables of errors and reasons", () => {
   });
 
   it("name every reason of a dead letter", () => {
-    const reasons = [...membersOf("core/outcome.ts", "ParkReason"), "undeliverable"];
+    const reasons = membersOf("core/outcome.ts", "ParkReason");
     expect(named("guides/retries-and-errors.md", "## Dead letters").sort()).toEqual(reasons.sort());
   });
 });
@@ -121,10 +124,12 @@ describe("the table of statuses", () => {
 });
 
 describe("the table of capabilities", () => {
-  it.each([immediate(), local(), localHttp()].map((factory, column) => ({ factory, column: column + 2 })))(
+  const factories = [immediate(), local(), localHttp(), pubsub(), cloudTasks()];
+
+  it.each(factories.map((factory, column) => ({ factory, column: column + 2 })))(
     "is right in column $column",
     ({ factory, column }) => {
-      const { backend } = client({ backend: factory }).runtime;
+      const { backend } = client({ backend: factory, env: { GCP_PROJECT_ID: "demo" } }).runtime;
       const rows = tableUnder(read("docs/reference/backends.md"), "## Capabilities");
       const documented = rows.map((row) => [codeIn(row[0])[0], row[column] === "yes"]);
       expect(Object.fromEntries(documented)).toEqual(backend.capabilities);
