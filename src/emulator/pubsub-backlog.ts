@@ -1,28 +1,13 @@
 import type { Clock } from "../core/clock.ts";
 import { Alarm } from "../engine/alarm.ts";
 import { Fifo } from "../engine/fifo.ts";
+import type { BacklogRules } from "./pubsub-backlog-rules.ts";
+import { Consumers } from "./pubsub-consumers.ts";
 import { type Consumer, Entry, KeyLine } from "./pubsub-entry.ts";
 import type { StoredMessage } from "./pubsub-resources.ts";
 
 /** Milliseconds between two looks for messages that have been kept for too long. */
 const SWEEP_MS = 60_000;
-
-/** What a backlog keeps to; asked anew each time. */
-export interface BacklogRules {
-  readonly isOrdered: boolean;
-  /** Milliseconds that a message is kept. */
-  readonly retention: number;
-  /** Whether acknowledged messages are kept as well, for a seek back. */
-  readonly retainsAcked: boolean;
-  /** Seconds before a message comes again that has failed so often. */
-  backoff(failures: number): number;
-  /** Deals with a message that has failed too often; `false` when it is to come again. */
-  forward(entry: Entry): boolean;
-  /** Whether messages are pushed, and not pulled. */
-  readonly isPush: boolean;
-  /** Sends a message by push whose turn has come. */
-  push(entry: Entry): void;
-}
 
 /** The messages of one subscription that are not acknowledged, and whose turn it is. */
 export class Backlog {
@@ -34,9 +19,8 @@ export class Backlog {
   #ready = new Fifo<Entry | KeyLine>();
   readonly #delayed: Alarm<Entry | KeyLine>;
   readonly #leases: Alarm<Entry>;
-  readonly #consumers = new Set<Consumer>();
+  readonly #consumers = new Consumers(() => this.#ready.size > 0);
   #acked: StoredMessage[] = [];
-  #isWaking = false;
   #sweptAt: number;
 
   constructor(clock: Clock, rules: BacklogRules) {
@@ -76,7 +60,6 @@ export class Backlog {
   /** Adds somebody to wake when there are messages to take. */
   join(consumer: Consumer): void {
     this.#consumers.add(consumer);
-    this.#wakeSoon();
   }
 
   /** Removes a consumer. What it has is its own until the deadlines have passed. */
@@ -205,7 +188,7 @@ export class Backlog {
 
   #enqueue(item: Entry | KeyLine): void {
     this.#ready.push(item);
-    this.#wakeSoon();
+    this.#consumers.wakeSoon();
   }
 
   #nextOf(line: KeyLine, consumer: Consumer): Entry | undefined {
@@ -233,7 +216,7 @@ export class Backlog {
     if (lease === undefined) return;
     entry.lease = undefined;
     lease.consumer.outstanding -= 1;
-    this.#wakeSoon();
+    this.#consumers.wakeSoon();
   }
 
   #lapse(entry: Entry): void {
@@ -262,21 +245,6 @@ export class Backlog {
     else if (item.state === "delayed") item.state = "waiting";
     else return;
     this.#offer(item);
-  }
-
-  #wakeSoon(): void {
-    if (this.#isWaking || this.#consumers.size === 0) return;
-    this.#isWaking = true;
-    setImmediate(() => {
-      this.#isWaking = false;
-      for (const consumer of [...this.#consumers]) {
-        if (this.#ready.size === 0) return;
-        // The next time others come first.
-        this.#consumers.delete(consumer);
-        this.#consumers.add(consumer);
-        consumer.wake();
-      }
-    });
   }
 
   /** Forgets what has been kept for too long. */

@@ -1,4 +1,5 @@
-import { Backlog, type BacklogRules } from "./pubsub-backlog.ts";
+import { Backlog } from "./pubsub-backlog.ts";
+import type { BacklogRules } from "./pubsub-backlog-rules.ts";
 import { Courier, retryDelay } from "./pubsub-courier.ts";
 import type { Consumer, Entry } from "./pubsub-entry.ts";
 import { compileFilter, type Filter } from "./pubsub-filter.ts";
@@ -80,7 +81,7 @@ export class Subscription {
   }
 
   /** Takes messages out, unless they are pushed. */
-  take(consumer: Consumer, most: number, seconds = this.#resource.ackDeadlineSeconds): readonly Entry[] {
+  take(consumer: Consumer, most: number, seconds: number = this.#resource.ackDeadlineSeconds): readonly Entry[] {
     this.usedAt = this.#parts.scope.clock.now();
     return this.backlog.take(consumer, most, seconds);
   }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Backlog, type BacklogRules } from "../../src/emulator/pubsub-backlog.ts";
+import { Backlog } from "../../src/emulator/pubsub-backlog.ts";
+import type { BacklogRules } from "../../src/emulator/pubsub-backlog-rules.ts";
 import type { Consumer, Entry } from "../../src/emulator/pubsub-entry.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
 
