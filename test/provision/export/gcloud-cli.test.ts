@@ -13,11 +13,12 @@ import { type Call, record } from "./recorded-gcloud.ts";
 import { everything, GRANTING } from "./scene.ts";
 
 const run = promisify(execFile);
-const isThere = spawnSync("gcloud", ["--version"]).error === undefined;
+/** Where gcloud is; empty where it is not installed. */
+const gcloud = spawnSync("sh", ["-c", "command -v gcloud"], { encoding: "utf8" }).stdout.trim();
 const folder = mkdtempSync(join(tmpdir(), "gcloud-cli-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-beforeEach(({ skip }) => skip(!isThere, "the gcloud command line is not installed"));
+beforeEach(({ skip }) => skip(gcloud === "", "the gcloud command line is not installed"));
 
 /** An installation of its own: no account, no project, no questions, nothing sent anywhere. */
 const ENV = {
@@ -72,7 +73,7 @@ describe("gcloud", () => {
     const commands = new Set(untried.map((one) => one.replace(/ --.*/, "")));
     expect([...commands]).toContain("run services add-iam-policy-binding");
     for (const command of commands) {
-      const { stdout } = await run("gcloud", [...command.split(" "), "--help"], { env: ENV, maxBuffer: 2 ** 24 });
+      const { stdout } = await run(gcloud, [...command.split(" "), "--help"], { env: ENV, maxBuffer: 2 ** 24 });
       const known = new Set([command, ...(stdout.match(/--[a-z][a-z-]*[a-z]/g) ?? []).map((it) => `${command} ${it}`)]);
       expect(untried.filter((one) => one.replace(/ --.*/, "") === command && !known.has(one))).toEqual([]);
     }
@@ -81,8 +82,7 @@ describe("gcloud", () => {
 
 /** Runs a script with the real gcloud against an emulator, which has no service accounts: those calls are left out. */
 async function carryOut(script: string, emulator: Emulator): Promise<void> {
-  const real = spawnSync("sh", ["-c", "command -v gcloud"], { encoding: "utf8" }).stdout.trim();
-  const wrapper = `#!/bin/sh\ncase $1 in iam) exit 0 ;; *) exec '${real}' "$@" ;; esac\n`;
+  const wrapper = `#!/bin/sh\ncase $1 in iam) exit 0 ;; *) exec '${gcloud}' "$@" ;; esac\n`;
   writeFileSync(join(folder, "gcloud"), wrapper, { mode: 0o755 });
   const endpoint = `http://${emulator.host}:${emulator.restPort}/`;
   await run("sh", ["-c", script], {
