@@ -1,5 +1,4 @@
 import type { Clock } from "./clock.ts";
-import { describeError } from "./dead-letter.ts";
 import { TasksError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { BootSettings, Provisioner } from "./provisioning.ts";
@@ -45,10 +44,15 @@ async function run({ settings, clock, logger, provisioner }: BootScope): Promise
     });
     const written = results.filter(({ status }) => status === "done").length;
     logger.info("provisioned at boot", { resources: results.length, written });
+    const left = results.filter(({ status, change }) => status === "skipped" && change.routes.length > 0);
+    if (left.length > 0)
+      logger.warn("provisioning at boot left some resources as they are", {
+        skipped: left.map(({ change: { name }, note }) => `${name}: ${note}`),
+      });
   } catch (error) {
-    logger.error("provisioning at boot failed; the service goes on with what there is", {
-      error: describeError(error),
-    });
+    const { message: reason } = error as Error;
+    if (settings.required) logger.error("provisioning at boot failed, and the service takes no work", { reason });
+    else logger.error("provisioning at boot failed; the service goes on with what there is", { reason });
     throw error;
   }
 }
