@@ -8,7 +8,7 @@ import { fromMillis } from "./time.ts";
 const LONGEST_DEADLINE_S = 600;
 
 /** A `google.pubsub.v1.PubsubMessage` as it is handed out. */
-export function pubsubMessage({ attributes, data, messageId, orderingKey, publishTime }: StoredMessage): object {
+function pubsubMessage({ attributes, data, messageId, orderingKey, publishTime }: StoredMessage): object {
   return {
     ...(data === undefined ? {} : { data }),
     ...(attributes === undefined ? {} : { attributes }),

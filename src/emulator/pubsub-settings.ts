@@ -65,7 +65,7 @@ export function assertTopicRetention(retention: TimeParts | undefined): void {
  *
  * @throws RpcError INVALID_ARGUMENT.
  */
-export function completePushConfig(config: PushConfig): PushConfig {
+function completePushConfig(config: PushConfig): PushConfig {
   if (!isPush(config)) {
     if (config.oidcToken !== undefined) throw invalid("An OIDC token requires a push endpoint.");
     return {};
