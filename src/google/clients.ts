@@ -43,7 +43,7 @@ export type ClientsConfig = Pick<Config, "projectId" | "emulators">;
  *
  * @throws TasksError `INVALID_CONFIG` when none is set.
  */
-export function projectOf({ projectId }: Pick<Config, "projectId">): string {
+function projectOf({ projectId }: Pick<Config, "projectId">): string {
   if (projectId !== undefined) return projectId;
   throw new TasksError(
     "INVALID_CONFIG",

@@ -43,7 +43,7 @@ export function grpcCode(error: unknown): number | undefined {
 }
 
 /** The name of a gRPC code, e.g. `NOT_FOUND`. */
-export function grpcName(code: number | undefined): string {
+function grpcName(code: number | undefined): string {
   return (code !== undefined && NAMES.get(code)) || "an error";
 }
 

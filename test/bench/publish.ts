@@ -59,6 +59,8 @@ class PublishProcess {
 async function withServer<T>(use: () => Promise<T>): Promise<T> {
   const server = startChild("null-pubsub.ts", [], []);
   const { port } = await message<Listening>(server);
+  // Google's client would look for the metadata server of a machine of Google Cloud.
+  process.env.METADATA_SERVER_DETECTION ??= "none";
   const before = process.env.PUBSUB_EMULATOR_HOST;
   process.env.PUBSUB_EMULATOR_HOST = `127.0.0.1:${port}`;
   try {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import { isTasksError } from "../../src/core/errors.ts";
 import { closeTopicScenes, openTopicScene, requestsOf, TOPIC, texts } from "./topic-scene.ts";
-import type { Arrival } from "./topic-server.ts";
+import { type Arrival, TopicServer } from "./topic-server.ts";
 
 closeTopicScenes();
 
@@ -156,6 +156,18 @@ describe("a request that fails", () => {
     server.script = (arrival, index) => (index === 0 ? undefined : arrival.accept());
     expect(await publish("one")).toBe("1");
     expect(requestsOf(server)).toEqual([["one"], ["one"]]);
+  });
+
+  it("because its server went away is tried again when there is one", async () => {
+    const { server, publish } = await openTopicScene({}, systemClock);
+    expect(await publish("one")).toBe("1");
+    server.close();
+    const published = publish("two");
+    const [, port] = server.host.split(":");
+    const next = await TopicServer.open(Number(port));
+    expect(await published).toBe("1");
+    expect(requestsOf(next)).toEqual([["two"]]);
+    next.close();
   });
 
   it("for what is in one message takes no other one with it", async () => {
