@@ -1,6 +1,6 @@
 import type { Calls } from "./calls.ts";
 import type { Cloud } from "./cloud.ts";
-import { generationOf, newestOf } from "./ownership.ts";
+import { generationOf, newestOf, oursOf } from "./ownership.ts";
 import type { DesiredState, ObservedResource } from "./resources.ts";
 
 /** Thrown before a write by a deployment that a newer one has overtaken. */
@@ -46,7 +46,7 @@ export class Fence {
 
   async #newest(): Promise<number | undefined> {
     const { cloud, calls, desired, mark } = this.#scope;
-    if (mark === undefined) return newestOf(desired.owner, await this.#topics());
+    if (mark === undefined) return newestOf(oursOf(desired.owner, await this.#topics()));
     const topic = await calls.run("pubsub", () => cloud.get("topic", mark));
     return topic === undefined ? undefined : generationOf(topic);
   }

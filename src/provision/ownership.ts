@@ -65,10 +65,14 @@ export function generationOf(found: ObservedResource): number | undefined {
   return label !== undefined && /^\d{1,15}$/.test(label) ? Number(label) : undefined;
 }
 
-/** The newest deployment that has written any of these resources, of those that are the service's own. */
-export function newestOf(owner: Naming, observed: readonly ObservedResource[]): number | undefined {
-  const generations = observed.filter((found) => isOurs(owner, found)).map(generationOf);
-  const known = generations.filter((generation) => generation !== undefined);
+/** Those of what was found that are provably this service's. */
+export function oursOf(owner: Naming, observed: readonly ObservedResource[]): readonly ObservedResource[] {
+  return observed.filter((found) => isOurs(owner, found));
+}
+
+/** The newest deployment that has written any of these resources, all of which are the service's own. */
+export function newestOf(ours: readonly ObservedResource[]): number | undefined {
+  const known = ours.map(generationOf).filter((generation) => generation !== undefined);
   return known.length === 0 ? undefined : known.reduce((one, other) => Math.max(one, other));
 }
 

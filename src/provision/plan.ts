@@ -1,6 +1,6 @@
 import type { Change, Plan, PlanOptions, ResourceKind } from "../core/provisioning.ts";
 import { GENERATION_LABEL } from "./marker.ts";
-import { generationOf, isNamedOurs, isOurs, labelsOf, newestOf } from "./ownership.ts";
+import { generationOf, isNamedOurs, isOurs, labelsOf, newestOf, oursOf } from "./ownership.ts";
 import type { DesiredState, ObservedResource, Owner } from "./resources.ts";
 import { isSuperseded, type Step, type StepScope, stepFor } from "./step.ts";
 
@@ -46,20 +46,21 @@ export function byName(observed: readonly ObservedResource[]): ReadonlyMap<strin
 /** {@link planOf}, with what is needed to carry it out. */
 export function stepsOf(desired: DesiredState, observed: readonly ObservedResource[], options: PlanOptions): Steps {
   const { owner } = desired;
-  const scope: StepScope = { owner, options, newest: newestOf(owner, observed) };
+  const ours = oursOf(owner, observed);
+  const scope: StepScope = { owner, options, newest: newestOf(ours) };
   const found = byName(observed);
   const steps = desired.resources.map((wanted) => stepFor(scope, wanted, found.get(wanted.name)));
-  const claims = claimsOf(scope, desired, observed);
+  const claims = claimsOf(scope, desired, ours);
   return {
-    steps: [...withClaims(steps, claims), ...orphansOf(scope, desired, observed)],
-    mark: markOf(owner, observed)?.name,
+    steps: [...withClaims(steps, claims), ...orphansOf(scope, desired, ours)],
+    mark: markOf(owner, ours)?.name,
   };
 }
 
 /** The first topic by name: whichever deployment looks, it is the same one. */
-function markOf(owner: Owner, observed: readonly ObservedResource[]): ObservedResource | undefined {
+function markOf(owner: Owner, ours: readonly ObservedResource[]): ObservedResource | undefined {
   if (owner.generation === undefined) return undefined;
-  const topics = observed.filter((found) => found.kind === "topic" && isOurs(owner, found));
+  const topics = ours.filter(({ kind }) => kind === "topic");
   return topics.reduce<ObservedResource | undefined>(
     (first, topic) => (first === undefined || topic.name < first.name ? topic : first),
     undefined,
@@ -71,14 +72,14 @@ function markOf(owner: Owner, observed: readonly ObservedResource[]): ObservedRe
  * still be at work, could not know that it has been overtaken. Where no route needs that topic any more, it signs one that
  * will stay as well.
  */
-function claimsOf(scope: StepScope, desired: DesiredState, observed: readonly ObservedResource[]): readonly Step[] {
+function claimsOf(scope: StepScope, desired: DesiredState, ours: readonly ObservedResource[]): readonly Step[] {
   const { owner } = scope;
-  const mark = markOf(owner, observed);
+  const mark = markOf(owner, ours);
   if (mark === undefined || desired.resources.length === 0 || isSuperseded(scope)) return [];
   const needed = new Map(desired.resources.map((wanted) => [wanted.name, wanted]));
   const staying = markOf(
     owner,
-    observed.filter(({ name }) => needed.has(name)),
+    ours.filter(({ name }) => needed.has(name)),
   );
   const signed = staying === undefined || staying === mark ? [mark] : [mark, staying];
   return signed
@@ -128,9 +129,9 @@ function withClaims(steps: readonly Step[], claims: readonly Step[]): readonly S
 }
 
 /** What is this service's own and serves no route any more. Resources of contracts serve a route that runs elsewhere. */
-function orphansOf(scope: StepScope, desired: DesiredState, observed: readonly ObservedResource[]): readonly Step[] {
+function orphansOf(scope: StepScope, desired: DesiredState, ours: readonly ObservedResource[]): readonly Step[] {
   const needed = new Set(desired.resources.map(({ name }) => name));
-  const orphans = observed.filter(({ name }) => !needed.has(name)).filter((found) => isOurs(scope.owner, found));
+  const orphans = ours.filter(({ name }) => !needed.has(name));
   // A list with contracts is not the whole service: what is not in it may well be needed.
   if (desired.contracts.length > 0) return [];
   return inDeletionOrder(orphans).map((found) => ({

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { assertFreshBuild } from "./build.ts";
 import { benchDurable } from "./durable.ts";
 import { benchEngine } from "./engine.ts";
+import { benchProvision } from "./provision.ts";
 import { benchPublish, benchSoak } from "./publish.ts";
 import { benchPush, CONNECTIONS } from "./push.ts";
 import { createPushMessage, type PushMessage } from "./push-message.ts";
@@ -13,13 +14,13 @@ import { isMet, render, type Section } from "./table.ts";
 
 const USAGE = `npm run bench -- [options]
 
-  --only push,cpu,import,engine,durable,queues,publish   measure only these
-  --only soak                                            publish for ten minutes, and look at memory
-  --quick                                                fewer and shorter rounds: for a look, not for figures
-  --json FILE                                            write the figures there as well`;
+  --only push,cpu,import,engine,durable,queues,publish,provision   measure only these
+  --only soak                                                      publish for ten minutes, and look at memory
+  --quick                                                          fewer and shorter rounds: for a look, not for figures
+  --json FILE                                                      write the figures there as well`;
 
 /** The last one is only measured when it is named. */
-const PARTS = ["push", "cpu", "import", "engine", "durable", "queues", "publish", "soak"] as const;
+const PARTS = ["push", "cpu", "import", "engine", "durable", "queues", "publish", "provision", "soak"] as const;
 type Part = (typeof PARTS)[number];
 
 const FULL = {
@@ -32,6 +33,8 @@ const FULL = {
   waiting: 1_000_000,
   turns: 5,
   soak: 600,
+  routes: 1000,
+  plans: 7,
 };
 const QUICK = {
   launches: 1,
@@ -43,6 +46,8 @@ const QUICK = {
   waiting: 100_000,
   turns: 2,
   soak: 45,
+  routes: 100,
+  plans: 3,
 };
 type Effort = typeof FULL;
 
@@ -91,6 +96,7 @@ async function measure({ parts, effort }: Options): Promise<Section[]> {
   if (parts.has("durable")) print(await benchDurable(effort));
   if (parts.has("queues")) print(await benchRivals(effort));
   if (parts.has("publish")) print(await benchPublish(effort));
+  if (parts.has("provision")) print(await benchProvision(effort));
   if (parts.has("soak")) print(await benchSoak(effort));
   return sections;
 }
