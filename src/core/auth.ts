@@ -34,6 +34,8 @@ export interface AuthScope {
   readonly audiences: readonly string[];
   /** E-mails of the service accounts that push, as the environment names them. */
   readonly serviceAccounts: readonly string[];
+  /** Public keys by key id of an emulator that signs push tokens in Google's place. Never in production. */
+  readonly keys?: { certificates(): Promise<Readonly<Record<string, string>>> } | undefined;
   /** Milliseconds since the epoch. The machine's clock outside tests: callers date their tokens by it. */
   readonly now: () => number;
   /** Told about settings that are weak but allowed; never about single requests. */

@@ -11,6 +11,7 @@ export type {
   ResourceKind,
 } from "../core/provisioning.ts";
 export { type DesiredScope, desiredState } from "./desired.ts";
+export { type ExportOptions, toGcloudScript, toTerraform } from "./export/index.ts";
 export { planOf } from "./plan.ts";
 export { type ProvisionerOptions, provisionerOf } from "./provisioner.ts";
 export { type RenderOptions, renderPlan, renderReport } from "./render.ts";

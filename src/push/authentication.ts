@@ -49,7 +49,8 @@ function trusting(trust: PushTrust, configured: Authenticator | undefined, scope
 
 /**
  * The authenticator of a push handler: what its options name, else those of `createTasks`, else what the environment asks
- * for. Outside production the tokens of a local engine in this process are accepted as well.
+ * for. Outside production the tokens of a local engine in this process are accepted as well; where the environment names an
+ * emulator, its keys take the place of Google's.
  *
  * @throws TasksError `INVALID_CONFIG`: it fails closed.
  */
@@ -65,6 +66,8 @@ export function authenticatorOf(runtime: Runtime, chosen: AuthFactory | undefine
     logger,
   };
   const configured = chosen ?? runtime.auth ?? fromEnvironment(runtime, scope);
+  if (trust !== undefined && config.emulators.keys !== undefined)
+    return (configured ?? oidc())({ ...scope, keys: trust });
   if (trust === undefined) return (configured ?? noAuth())(scope);
   return trusting(trust, configured?.(scope), scope);
 }

@@ -25,7 +25,10 @@ export interface OidcOptions {
   readonly issuers?: readonly string[];
   /** Seconds that the signer's clock and ours may differ, 0–300 (google-auth-library's own limit). Default 300. */
   readonly clockSkew?: number;
-  /** Signing keys other than Google's, outside production. Default: Google's, fetched over HTTPS and cached. */
+  /**
+   * Signing keys other than Google's, outside production. Default: those of the emulator that the environment names, else
+   * Google's, fetched over HTTPS and cached.
+   */
   readonly keys?: OidcKeySource;
   /** How many verified tokens are remembered, 1–100,000; beyond that the oldest is forgotten. Default 1000. */
   readonly cacheSize?: number;
@@ -81,7 +84,8 @@ export function settle(options: OidcOptions, scope: AuthScope): OidcSettings {
       throw invalid("serviceAccounts", "exact e-mails", JSON.stringify(email), "write each account out");
     }
   }
-  if (scope.production) assertProduction(serviceAccounts, options.keys);
+  const keys = options.keys ?? scope.keys;
+  if (scope.production) assertProduction(serviceAccounts, keys);
   else if (serviceAccounts.length === 0) {
     scope.logger.warn("oidc: no service accounts are listed, so that every account with our audience is let in");
   }
@@ -90,7 +94,7 @@ export function settle(options: OidcOptions, scope: AuthScope): OidcSettings {
     issuers,
     serviceAccounts: new Set(serviceAccounts.map((email) => email.toLowerCase())),
     clockSkew: options.clockSkew ?? MAX_CLOCK_SKEW,
-    keys: options.keys,
+    keys,
     cacheSize: options.cacheSize ?? 1000,
   };
 }
