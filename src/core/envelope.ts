@@ -34,9 +34,14 @@ export function encodeScheduledEnvelope(name: string, payloadJson: string): stri
   return `{"task_id":"${SCHEDULED_PREFIX}${name}","task_name":"${name}","args":[],"kwargs":${payloadJson}}`;
 }
 
+/** The moment that was written last: many tasks are enqueued in one millisecond, and writing it costs a fifth of encoding one. */
+let written = { at: Number.NaN, text: "" };
+
 /** ISO 8601 with `+00:00`, as Python's `datetime.isoformat()` writes it and its `fromisoformat` reads it. */
 function isoTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace("Z", "+00:00");
+  if (milliseconds !== written.at)
+    written = { at: milliseconds, text: new Date(milliseconds).toISOString().replace("Z", "+00:00") };
+  return written.text;
 }
 
 /** Whether an envelope is a tick of a scheduler. */
