@@ -47,6 +47,8 @@ export interface OutgoingTask {
    * remembers names of tasks must not take it for the task that has come and gone.
    */
   readonly replaces?: string | undefined;
+  /** The tick that it carries on with, where a scheduler's own call has failed. */
+  readonly scheduledFor?: Date | undefined;
 }
 
 /** A backend's word that it has a task. */

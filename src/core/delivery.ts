@@ -48,5 +48,8 @@ export interface Delivery {
  */
 export const CARRIED_ATTEMPTS = "taskroute-carried-attempts";
 
+/** The HTTP header in which a task of Cloud Tasks that carries on with a tick says which one, in ISO 8601. */
+export const SCHEDULED_FOR = "taskroute-scheduled-for";
+
 /** The HTTP header in which a task of Cloud Tasks says its priority, so that it keeps it when it is created anew. */
 export const PRIORITY = "taskroute-priority";

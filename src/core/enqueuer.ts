@@ -8,10 +8,12 @@ import { TasksError } from "./errors.ts";
 import { callHook, type Hooks } from "./events.ts";
 import { freshId } from "./fresh-id.ts";
 import type { Logger } from "./logger.ts";
+import type { Naming } from "./names.ts";
 import { encodePayload, payloadOf } from "./payload.ts";
 import type { Registry } from "./registry.ts";
 import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
+import { tickId } from "./tick.ts";
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
@@ -24,6 +26,7 @@ export interface EnqueuerScope {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hooks: Hooks;
+  naming(): Naming;
   backend(): Backend;
   /** @throws TasksError `CLOSED`. */
   assertOpen(): void;
@@ -129,14 +132,15 @@ export class Enqueuer {
     used: number = delivery.attempt,
   ): Promise<boolean> {
     const backend = this.#scope.backend();
-    // A tick stays with its scheduler: created anew it would lose its lock against overlap. And one that others wait for
-    // behind its ordering key would lose its place.
-    if (delivery.scheduled || (delivery.orderingKey ?? "") !== "") return false;
-    const { delay, priority } = backend.capabilitiesOf?.(route) ?? backend.capabilities;
+    // Created anew, one that others wait for behind its ordering key would lose its place.
+    if ((delivery.orderingKey ?? "") !== "") return false;
+    const { delay, priority, overlap } = backend.capabilitiesOf?.(route) ?? backend.capabilities;
+    // A tick stays with its scheduler where it would lose a lock against overlap, or where it is kept until it is done.
+    if (delivery.scheduled && (overlap || delivery.transport !== "scheduler")) return false;
     if ((seconds > 0 && !delay) || !this.#scope.mayReplace(delivery)) return false;
     const now = this.#scope.clock.now();
     await backend.send({
-      id: delivery.taskId,
+      id: this.#idOf(delivery, route),
       route,
       payloadJson: JSON.stringify(payloadOf(route, delivery.args, delivery.kwargs)),
       enqueuedAt: delivery.enqueuedAt === undefined ? now : new Date(delivery.enqueuedAt).getTime(),
@@ -145,8 +149,14 @@ export class Enqueuer {
       priority: priority ? priorityOf(delivery, route) : undefined,
       carriedAttempts: used,
       replaces: delivery.messageId,
+      scheduledFor: delivery.scheduledFor,
     });
     return true;
+  }
+
+  /** Every call of a tick has the same fixed id; its run has one of its own. */
+  #idOf({ scheduled, scheduledFor, taskId }: Delivery, route: AnyRoute): string {
+    return scheduled && scheduledFor !== undefined ? tickId(this.#scope.naming(), route, scheduledFor) : taskId;
   }
 }
 

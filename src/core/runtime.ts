@@ -82,6 +82,7 @@ export class Runtime {
       clock: this.clock,
       logger: this.logger,
       hooks: this.#hooks,
+      naming: () => this.config,
       backend: () => this.backend,
       assertOpen: () => this.#assertOpen(),
       mayReplace: (delivery) => this.#mayReplace(delivery),

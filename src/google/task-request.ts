@@ -1,6 +1,6 @@
 import type { OutgoingTask } from "../core/backend.ts";
 import type { Config } from "../core/config.ts";
-import { CARRIED_ATTEMPTS, PRIORITY } from "../core/delivery.ts";
+import { CARRIED_ATTEMPTS, PRIORITY, SCHEDULED_FOR } from "../core/delivery.ts";
 import { encodeEnvelope } from "../core/envelope.ts";
 import { TasksError } from "../core/errors.ts";
 import type { HttpRequest } from "./task-creator.ts";
@@ -63,11 +63,12 @@ export function taskRequestOf(task: OutgoingTask, { url, proof, headers }: PushT
   };
 }
 
-function ownHeaders({ carriedAttempts, priority }: OutgoingTask): Record<string, string> {
+function ownHeaders({ carriedAttempts, priority, scheduledFor }: OutgoingTask): Record<string, string> {
   return {
     "content-type": "application/json",
     ...(carriedAttempts === 0 ? {} : { [CARRIED_ATTEMPTS]: String(carriedAttempts) }),
     ...(priority === undefined ? {} : { [PRIORITY]: priority }),
+    ...(scheduledFor === undefined ? {} : { [SCHEDULED_FOR]: scheduledFor.toISOString() }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { HeaderLookup } from "../core/auth.ts";
-import { CARRIED_ATTEMPTS, type Dispatch, PRIORITY } from "../core/delivery.ts";
+import { CARRIED_ATTEMPTS, type Dispatch, PRIORITY, SCHEDULED_FOR } from "../core/delivery.ts";
 import { carriedAttempts, type TransportMessage, timeOf } from "./transport.ts";
 
 /** A whole number of 0 or more; 0 for a header that is absent or holds anything else. */
@@ -35,7 +35,7 @@ export function dispatchedTask(header: HeaderLookup): TransportMessage | undefin
     messageId,
     attempt: Math.max(1, attempts + carriedAttempts(header(CARRIED_ATTEMPTS))),
     dispatch,
-    scheduledFor: undefined,
+    scheduledFor: timeOf(header(SCHEDULED_FOR)),
     publishTime: undefined,
     attributes: {},
   };

@@ -107,6 +107,14 @@ function isLastChance(refusal: Outcome, { header }: PushRequest): boolean {
   return dispatch !== undefined && mayBeLate(dispatch);
 }
 
+/** Seconds until a task that is to be created anew runs; `undefined` when it is not to be. */
+function delayOf({ transport }: Delivery, outcome: Outcome, { settings }: AnyRoute): number | undefined {
+  if (outcome.type === "failed" && outcome.retryAfter !== undefined) return outcome.retryAfter;
+  if (transport !== "scheduler") return undefined;
+  if (outcome.type === "failed") return settings.minRetryDelay;
+  return outcome.type === "busy" ? outcome.retryAfter : undefined;
+}
+
 /** The way in, in its order: method, authentication, capacity, body, decoding, and then the run. */
 class Door {
   readonly #runtime: Runtime;
@@ -143,8 +151,8 @@ class Door {
       }
       if (refusal !== undefined) return responseOf(await this.#sentBack(delivery, refusal));
       const outcome = await executor.execute(delivery, this.#route);
-      if (outcome.type !== "failed" || outcome.retryAfter === undefined) return responseOf(outcome);
-      return responseOf(await this.#deferred(delivery, outcome, outcome.retryAfter));
+      if (outcome.type !== "failed" && delivery.transport !== "scheduler") return responseOf(outcome);
+      return responseOf(await this.#handedOver(delivery, outcome));
     } catch (error) {
       return broken(this.#runtime, error);
     } finally {
@@ -200,15 +208,20 @@ class Door {
     return (await executor.createAnew(delivery, route)) ?? refusal;
   }
 
-  /** `RetryAfter`: the task is created anew with its own delay where the backend can, and only then acknowledged. */
-  async #deferred(delivery: Delivery, outcome: Outcome, seconds: number): Promise<Outcome> {
-    const { registry, logger } = this.#runtime;
+  /**
+   * What is not to come again by its transport's own back-off is created anew, where the backend can, and only then
+   * acknowledged: for `RetryAfter`, and for a call of Cloud Scheduler, which tries five times and keeps no dead letters.
+   */
+  async #handedOver(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
+    const { registry, logger, enqueuer } = this.#runtime;
     const route = this.#route ?? registry.find(delivery.taskName);
+    const seconds = route === undefined ? undefined : delayOf(delivery, outcome, route);
+    if (route === undefined || seconds === undefined) return outcome;
+    const used = outcome.type === "failed" ? delivery.attempt : delivery.attempt - 1;
     try {
-      if (route !== undefined && (await this.#runtime.enqueuer.deferAgain(delivery, route, seconds)))
-        return { type: "done", result: undefined };
+      if (await enqueuer.deferAgain(delivery, route, seconds, used)) return { type: "done", result: undefined };
     } catch (error) {
-      logger.error("a task could not be created anew for its RetryAfter; plain back-off applies", {
+      logger.error("a task could not be created anew with its own delay; plain back-off applies", {
         taskId: delivery.taskId,
         error: describeError(error),
       });
