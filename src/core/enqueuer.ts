@@ -68,6 +68,24 @@ export class Enqueuer {
     return payloadJson.then((text) => this.#outgoing(route, text, options));
   }
 
+  /** The same of many; nothing is settled before every one of them is checked. */
+  prepareMany(
+    ref: { readonly path: string },
+    items: readonly ({ readonly payload: unknown } & EnqueueOptions)[],
+  ): readonly OutgoingTask[] | Promise<readonly OutgoingTask[]> {
+    const prepared: (OutgoingTask | Promise<OutgoingTask>)[] = [];
+    try {
+      for (const item of items) {
+        const { payload, ...options } = item;
+        prepared.push(this.prepare(ref, payload, options));
+      }
+    } catch (error) {
+      for (const task of prepared) if (isThenable(task)) task.catch(() => {});
+      throw error;
+    }
+    return prepared.some(isThenable) ? Promise.all(prepared) : (prepared as OutgoingTask[]);
+  }
+
   #outgoing(route: AnyRoute, payloadJson: string, options: EnqueueOptions): OutgoingTask {
     const now = this.#scope.clock.now();
     const { delay, runAt, dedupeKey } = options;

@@ -104,9 +104,7 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
     route: { readonly path: P },
     items: readonly BulkItem<InputOf<T>>[],
   ): Promise<BulkResult<InputOf<T>, ResultOf<T>>> {
-    const tasks = await Promise.all(
-      items.map(async ({ payload, ...options }) => this.runtime.enqueuer.prepare(route, payload, options)),
-    );
+    const tasks = await this.runtime.enqueuer.prepareMany(route, items);
     const receipts = await this.runtime.enqueuer.sendMany(tasks);
     const accepted: TaskRun<ResultOf<T>>[] = [];
     const failed: { item: BulkItem<InputOf<T>>; error: TasksError }[] = [];
