@@ -84,7 +84,7 @@ class Application {
     const { change } = step;
     for (const name of step.dependsOn) {
       const result = await this.#settled.get(name);
-      if (result === undefined || isThere(result) || change.action === "skip") continue;
+      if (result === undefined || this.#writer.isThere(name) || isIdle(change)) continue;
       const why = result.status === "failed" ? "which failed" : "which was not made";
       return { change, status: "skipped", note: `not begun: it needs ${name}, ${why}` };
     }
@@ -110,11 +110,6 @@ class Application {
       // Whoever looks on does not stop the work.
     }
   }
-}
-
-/** Whether what depends on it can be made. */
-function isThere({ change, status }: ChangeResult): boolean {
-  return status !== "failed" && (status !== "skipped" || change.action !== "create");
 }
 
 function spared({ change }: Step): Promise<ChangeResult> {

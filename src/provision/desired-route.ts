@@ -20,6 +20,8 @@ export interface RouteScope {
 
 /** Seconds for which dead letters are kept: the longest that Pub/Sub keeps a message. */
 const DEAD_LETTER_RETENTION_S = 31 * 86_400;
+/** The longest that Google's own emulator takes. */
+const EMULATED_RETENTION_S = 7 * 86_400;
 /** Seconds that whoever looks through dead letters has before others may. */
 const DEAD_LETTER_ACK_DEADLINE_S = 60;
 
@@ -40,6 +42,11 @@ const LONGEST_DEADLINE_S = 1800;
  * tick.
  */
 const PUBLISH_RETRIES = { retryCount: 3, minBackoffDuration: 5, maxBackoffDuration: 20, maxDoublings: 5 } as const;
+
+/** Whether Pub/Sub is emulated by what may be Google's own emulator: ours is named by `TASKS_EMULATOR_HOST`. */
+export function isGooglesEmulator({ emulators }: Config): boolean {
+  return emulators.pubsub !== undefined && emulators.keys === undefined;
+}
 
 /** The deliveries after which Pub/Sub itself gives a message up. */
 export function maxDeliveryAttempts(maxAttempts: number): number {
@@ -87,7 +94,7 @@ export function deadLetterResources(scope: RouteScope, forwarded: boolean): [Des
         pushConfig: { pushEndpoint: "" },
         ackDeadlineSeconds: DEAD_LETTER_ACK_DEADLINE_S,
         expirationPolicy: { ttl: "never" },
-        messageRetentionDuration: DEAD_LETTER_RETENTION_S,
+        messageRetentionDuration: isGooglesEmulator(scope.config) ? EMULATED_RETENTION_S : DEAD_LETTER_RETENTION_S,
         enableMessageOrdering: false,
         filter: "",
         detached: false,

@@ -2,9 +2,16 @@ import type { Authenticator } from "../core/auth.ts";
 import type { Config } from "../core/config.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { Problems } from "../core/problems.ts";
+import type { ResourceKind } from "../core/provisioning.ts";
 import type { Via } from "../core/route-options.ts";
 import { deferralQueue, mergeQueues, queueNameOf, queuesOfRoute } from "./desired-queues.ts";
-import { deadLetterResources, jobResource, messageResources, type RouteScope } from "./desired-route.ts";
+import {
+  deadLetterResources,
+  isGooglesEmulator,
+  jobResource,
+  messageResources,
+  type RouteScope,
+} from "./desired-route.ts";
 import type { DesiredQueue, DesiredResource, DesiredState } from "./resources.ts";
 
 /** What the desired state is derived from. */
@@ -32,7 +39,8 @@ const KINDS = ["topic", "subscription", "queue", "job"] as const;
  * or account, a shared secret for Pub/Sub, deadlines that the route's service does not take, a queue that two routes want
  * different.
  */
-export function desiredState(scope: DesiredScope): DesiredState {
+export function desiredState(given: DesiredScope): DesiredState {
+  const scope = { ...given, config: suited(given.config) };
   const { routes, config, defaultVia } = scope;
   const problems = new Problems();
   const own = routes.filter(({ run }) => run !== undefined);
@@ -52,12 +60,14 @@ export function desiredState(scope: DesiredScope): DesiredState {
     own.filter((route) => viaOf(route) === "pubsub"),
   );
   resources.push(...mergeQueues(waiting === undefined ? queues : [...queues, waiting], problems));
+  assertTogether(config, resources, problems);
   problems.throwAny();
   return {
     owner: { environment: config.environment, namespace: config.namespace, generation: config.generation },
     projectId,
     queueParents: queueParents(config, projectId, resources),
     jobParent: `projects/${projectId}/locations/${config.schedulerLocation}`,
+    apart: KINDS.filter((kind) => isApart(config, kind)),
     resources: KINDS.flatMap((kind) => resources.filter((resource) => resource.kind === kind)),
     contracts: routes.filter(({ run }) => run === undefined).map(({ path }) => path),
   };
@@ -86,6 +96,36 @@ function resourcesOf(
     ...(published ? messageResources(scope) : []),
     ...(schedule === undefined ? [] : [jobResource(scope, schedule, published)]),
   ];
+}
+
+/** Google's own emulator of Pub/Sub cannot change labels, so that there is nowhere to sign for a deployment. */
+function suited(config: Config): Config {
+  return isGooglesEmulator(config) ? { ...config, generation: undefined } : config;
+}
+
+/** Which emulator stands for the service of a kind, and the variable that names it. */
+const EMULATOR = {
+  topic: ["pubsub", "PUBSUB_EMULATOR_HOST"],
+  subscription: ["pubsub", "PUBSUB_EMULATOR_HOST"],
+  queue: ["cloudTasks", "CLOUD_TASKS_EMULATOR_HOST"],
+  job: ["scheduler", "CLOUD_SCHEDULER_EMULATOR_HOST"],
+} as const satisfies Record<ResourceKind, readonly [keyof Config["emulators"], string]>;
+
+/** Whether the service of a kind is Google's, while an emulator stands for another. */
+function isApart({ emulators }: Config, kind: ResourceKind): boolean {
+  const isEmulated = [emulators.pubsub, emulators.cloudTasks, emulators.scheduler].some((host) => host !== undefined);
+  return isEmulated && emulators[EMULATOR[kind][0]] === undefined;
+}
+
+/** What is tried on an emulator must not reach into a project half-way. */
+function assertTogether(config: Config, resources: readonly DesiredResource[], problems: Problems): void {
+  const needed = new Map(resources.map(({ kind, routes: [route] }) => [EMULATOR[kind][1], { kind, route }]));
+  for (const [variable, { kind, route }] of needed) {
+    if (isApart(config, kind))
+      problems.add(
+        `${variable}: expected an emulator for the ${kind} of "${route}", since one stands for another service, got none; set it, or TASKS_EMULATOR_HOST`,
+      );
+  }
 }
 
 /** Where queues are looked for: where the derived ones are, and wherever a route's own are. */

@@ -30,6 +30,7 @@ export async function observe(cloud: Cloud, calls: Calls, desired: DesiredState)
   const needed = new Set(desired.resources.map(({ kind }) => kind));
   const lists = await Promise.all(
     places.map(async ([kind, parent]) => {
+      if (desired.apart.includes(kind)) return [];
       try {
         return await listed(cloud, calls, kind, parent);
       } catch (error) {

@@ -145,6 +145,8 @@ export interface DesiredState {
   readonly queueParents: readonly string[];
   /** The parent in which its jobs are. */
   readonly jobParent: string;
+  /** Kinds of which there are none and nobody is asked: other services are emulated, and theirs is not. */
+  readonly apart: readonly ResourceKind[];
   /** In an order in which they can be made: topics, subscriptions, queues, jobs. */
   readonly resources: readonly DesiredResource[];
   /** Paths that are listed without a body: their resources are made by the service that runs them. */

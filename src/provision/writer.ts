@@ -7,7 +7,7 @@ import { type Cloud, serviceOf } from "./cloud.ts";
 import { writeFailure } from "./failures.ts";
 import { Fence, Overtaken } from "./fence.ts";
 import { Grants } from "./grants.ts";
-import { GRANT_LABEL, GRANT_MISSING } from "./marker.ts";
+import { GENERATION_LABEL, GRANT_LABEL, GRANT_MISSING } from "./marker.ts";
 import { generationOf } from "./ownership.ts";
 import type {
   DesiredResource,
@@ -40,6 +40,8 @@ export class Writer {
   readonly #grants: Grants;
   readonly #wanted: ReadonlyMap<string, DesiredResource>;
   readonly #fence: Fence;
+  /** Names of what is known to be there and ours. */
+  readonly #there = new Set<string>();
 
   constructor(scope: WriterScope) {
     this.#scope = scope;
@@ -56,6 +58,11 @@ export class Writer {
   async prepare(steps: readonly Step[]): Promise<void> {
     const granting = steps.some(({ change, want }) => change.action === "create" && roleOf(want) !== undefined);
     if (granting && this.#scope.options.grants !== "project") await this.#grants.agent();
+  }
+
+  /** Whether what depends on a resource can be made, whatever else may have failed with it. */
+  isThere(name: string): boolean {
+    return this.#there.has(name);
   }
 
   /** Takes a step. Never rejects but with `Ended`. */
@@ -97,6 +104,7 @@ export class Writer {
 
   async #take(step: Step, turn: number): Promise<Settled> {
     const { change, want, found } = step;
+    if (found !== undefined && change.blocks !== true && change.action !== "replace") this.#there.add(change.name);
     switch (change.action) {
       case "keep":
         return this.#keep(step);
@@ -131,6 +139,7 @@ export class Writer {
       if (grpcCode(error) !== GRPC.ALREADY_EXISTS || turn >= MOST_TURNS) throw error;
       return this.#second(step, want, turn);
     }
+    this.#there.add(want.name);
     if (want.kind === "job" && want.settings.state === "PAUSED")
       await this.#overwrite("job", () => cloud.setPaused(want.name, true));
     await this.#grant(want, true);
@@ -234,6 +243,7 @@ function maskOf({ change, found }: Step, want: DesiredResource): readonly string
   const fields = broken ? Object.keys(want.settings) : change.fields.map(({ field }) => field);
   const named = new Set(fields.filter((field) => field !== "state"));
   if (named.size > 0 && want.kind === "job") named.add("description");
-  if (named.size > 0 && (want.kind === "topic" || want.kind === "subscription")) named.add("labels");
+  const signed = (want.kind === "topic" || want.kind === "subscription") && GENERATION_LABEL in want.settings.labels;
+  if (named.size > 0 && signed) named.add("labels");
   return [...named];
 }

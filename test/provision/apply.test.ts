@@ -121,6 +121,17 @@ describe("a failure", () => {
     expect(resultOf(report, SUB).note).toBe(`not begun: it needs ${DEAD}, which failed`);
   });
 
+  it("to update what is there stops nothing", async () => {
+    const cloud = new FakeCloud();
+    await new Deployment(cloud, [ONE], { env: { TASKS_GENERATION: "1" } }).apply();
+    cloud.tamper(SUB, { ackDeadlineSeconds: 10 });
+    failing(cloud, { method: "update", name: TOPIC }, denied);
+    const report = await new Deployment(cloud, [ONE], { env: { TASKS_GENERATION: "2" } }).apply();
+    expect(resultOf(report, TOPIC)).toMatchObject({ status: "failed" });
+    expect(resultOf(report, SUB)).toMatchObject({ status: "done" });
+    expect(resultOf(report, JOB)).toMatchObject({ status: "unchanged" });
+  });
+
   it("says which role on what is missing, and which command grants it", async () => {
     const cloud = new FakeCloud();
     failing(cloud, { method: "create", kind: "topic" }, denied);
@@ -236,7 +247,10 @@ describe("a grant", () => {
   it("that fails is reported, and made up for by the next apply", async () => {
     const cloud = new FakeCloud();
     failing(cloud, { method: "setPolicy", name: DEAD }, denied);
-    const { error } = resultOf(await new Deployment(cloud, [ONE]).apply(), DEAD);
+    const report = await new Deployment(cloud, [ONE]).apply();
+    const { error } = resultOf(report, DEAD);
+    // Its route works all the same, but for what is forwarded.
+    expect(others(report)).toEqual(["failed prod--shop.tasks--a.one-dead"]);
     expect(error).toMatchObject({ code: "NOT_PERMITTED" });
     expect(error?.message).toContain(
       `gcloud pubsub topics add-iam-policy-binding prod--shop.tasks--a.one-dead --project=p --member=serviceAccount:ACCOUNT --role=roles/pubsub.admin`,

@@ -311,4 +311,25 @@ describe("a configuration that does not do", () => {
     expect(text).toContain('auth: expected oidc() for "a.one", which Pub/Sub pushes, got a shared secret');
     expect(desiredState({ ...scope, routes: [route("a.one", { via: "cloud-tasks" })] }).resources).toHaveLength(3);
   });
+
+  it("is an emulator of one service beside Google's own of another: nothing is tried half-way in a project", () => {
+    const env = { PUBSUB_EMULATOR_HOST: "127.0.0.1:8085" };
+    const text = refusal([route("a.one", { schedule: "* * * * *" }), route("b.two", { via: "cloud-tasks" })], { env });
+    expect(text).toContain('CLOUD_SCHEDULER_EMULATOR_HOST: expected an emulator for the job of "a.one"');
+    expect(text).toContain('CLOUD_TASKS_EMULATOR_HOST: expected an emulator for the queue of "b.two"');
+    expect(desiredOf([route("a.one")], { env }).apart).toEqual(["queue", "job"]);
+    expect(desiredOf([route("a.one")], { env: { TASKS_EMULATOR_HOST: "127.0.0.1:8085" } }).apart).toEqual([]);
+    expect(desiredOf([route("a.one")]).apart).toEqual([]);
+  });
+});
+
+describe("what may be Google's own emulator of Pub/Sub", () => {
+  it("is asked for nothing that it does not take: 31 days, and a change of labels", () => {
+    const env = { PUBSUB_EMULATOR_HOST: "127.0.0.1:8085", TASKS_GENERATION: "4" };
+    const { resources, owner } = desiredOf([route("a.one")], { env });
+    expect(resources.find(({ name }) => name.endsWith("-dead-sub"))?.settings).toMatchObject({
+      messageRetentionDuration: 7 * 86_400,
+    });
+    expect(owner.generation).toBeUndefined();
+  });
 });
