@@ -4,7 +4,7 @@ import type { Service } from "./cloud.ts";
 import { RateLimit } from "./rate-limit.ts";
 
 /** Calls that one service is asked for in a minute. Quotas: Pub/Sub 6000 a project, Cloud Scheduler 500 writes, Cloud Tasks 600. */
-export const CALLS_PER_MINUTE: Readonly<Record<Service, number>> = { pubsub: 5400, scheduler: 450, tasks: 540 };
+const CALLS_PER_MINUTE: Readonly<Record<Service, number>> = { pubsub: 5400, scheduler: 450, tasks: 540 };
 
 /** Calls under way at once, unless said otherwise. */
 export const CONCURRENCY = 16;
@@ -15,6 +15,8 @@ const MOST_TRIES = 6;
 const FIRST_WAIT_MS = 250;
 /** Quotas are by the minute: 2 + 4 + 8 + 16 + 32 seconds wait for the next one. */
 const FIRST_QUOTA_WAIT_MS = 2000;
+/** A minute, and some. */
+const QUOTA_RETURNS_MS = 65_000;
 
 /** What calls to the cloud go through. */
 export interface CallsOptions {
@@ -33,8 +35,11 @@ export interface Repeatable {
   readonly whenNotFound?: boolean;
   /** Whether a lost race is: not for a write that depends on what was read. Default `true`. */
   readonly whenRaced?: boolean;
-  /** Comes before each try; what it throws is not repeated. */
-  readonly before?: () => Promise<void>;
+  /**
+   * Asks Pub/Sub once, immediately before each try, whether there may be one. It is called while nothing else can come in
+   * between, so that it must not go through {@link Calls} itself.
+   */
+  readonly guard?: () => Promise<void>;
 }
 
 /** Thrown for a call that was given up because of the caller's signal. */
@@ -51,11 +56,11 @@ export class Calls {
   readonly #signal: AbortSignal | undefined;
   readonly #random: () => number;
   readonly #limits: Readonly<Record<Service, RateLimit>>;
-  readonly #exhausted = new Set<Service>();
+  /** Since when, in milliseconds since the epoch, a service has answered nothing but that its quota is used up. */
+  readonly #exhaustedSince = new Map<Service, number>();
   readonly #pausing = new Set<() => void>();
   readonly #waiting: (() => void)[] = [];
   #free: number;
-  #made = 0;
 
   constructor({ clock, signal, concurrency, callsPerMinute, random }: CallsOptions) {
     this.#clock = clock;
@@ -72,11 +77,6 @@ export class Calls {
     });
   }
 
-  /** How many calls were made, repeated ones included. */
-  get made(): number {
-    return this.#made;
-  }
-
   /** Whether the caller wants no more of it. */
   get ended(): boolean {
     return this.#signal?.aborted === true;
@@ -86,26 +86,35 @@ export class Calls {
   async run<T>(service: Service, call: () => Promise<T>, repeatable: Repeatable = {}): Promise<T> {
     for (let tries = 1; ; tries++) {
       await this.wait(this.#limits[service].take());
-      await repeatable.before?.();
+      if (repeatable.guard !== undefined) await this.wait(this.#limits.pubsub.take());
       try {
-        return await this.#slotted(call);
+        const answer = await this.#slotted(call, repeatable.guard);
+        this.#exhaustedSince.delete(service);
+        return answer;
       } catch (error) {
+        if (!isPassing(error, repeatable) || tries >= MOST_TRIES) throw error;
         const code = grpcCode(error);
-        if (!isPassing(error, repeatable)) throw error;
-        if (tries >= MOST_TRIES && code === GRPC.RESOURCE_EXHAUSTED) this.#exhausted.add(service);
-        if (tries >= MOST_TRIES || this.#exhausted.has(service)) throw error;
+        if (code === GRPC.RESOURCE_EXHAUSTED && this.#isExhausted(service)) throw error;
         await this.wait(this.#backoff(tries, code));
       }
     }
   }
 
+  /** Whether a service has let nothing through for longer than a quota takes to come back. */
+  #isExhausted(service: Service): boolean {
+    const now = this.#clock.now();
+    const since = this.#exhaustedSince.get(service) ?? now;
+    this.#exhaustedSince.set(service, since);
+    return now - since >= QUOTA_RETURNS_MS;
+  }
+
   /** Turns are waited for outside, so that a service whose minute is used up does not hold up the others. */
-  async #slotted<T>(call: () => Promise<T>): Promise<T> {
+  async #slotted<T>(call: () => Promise<T>, guard: (() => Promise<void>) | undefined): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       if (this.ended) throw new Ended("it was ended early");
-      this.#made++;
+      await guard?.();
       return await call();
     } finally {
       const next = this.#waiting.shift();

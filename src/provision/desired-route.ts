@@ -49,7 +49,7 @@ export function isGooglesEmulator({ emulators }: Config): boolean {
 }
 
 /** The deliveries after which Pub/Sub itself gives a message up. */
-export function maxDeliveryAttempts(maxAttempts: number): number {
+function maxDeliveryAttempts(maxAttempts: number): number {
   return Math.min(MOST_DELIVERIES, Math.max(FEWEST_DELIVERIES, DELIVERIES_PER_ATTEMPT * maxAttempts));
 }
 

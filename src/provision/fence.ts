@@ -1,4 +1,3 @@
-import type { Calls } from "./calls.ts";
 import type { Cloud } from "./cloud.ts";
 import { generationOf, newestOf, oursOf } from "./ownership.ts";
 import type { DesiredState, ObservedResource } from "./resources.ts";
@@ -15,7 +14,6 @@ export class Overtaken extends Error {
 /** What a fence looks at. */
 export interface FenceScope {
   readonly cloud: Cloud;
-  readonly calls: Calls;
   readonly desired: DesiredState;
   /** Full name of the topic that a newer deployment signs before it writes; `undefined` when there was none yet. */
   readonly mark: string | undefined;
@@ -33,7 +31,7 @@ export class Fence {
     this.#scope = scope;
   }
 
-  /** @throws Overtaken; what the look-up throws. */
+  /** A {@link Repeatable.guard} of writes. @throws Overtaken; what the look-up throws. */
   async assertNewest(): Promise<void> {
     const { generation } = this.#scope.desired.owner;
     if (generation === undefined) return;
@@ -45,19 +43,18 @@ export class Fence {
   }
 
   async #newest(): Promise<number | undefined> {
-    const { cloud, calls, desired, mark } = this.#scope;
+    const { cloud, desired, mark } = this.#scope;
     if (mark === undefined) return newestOf(oursOf(desired.owner, await this.#topics()));
-    const topic = await calls.run("pubsub", () => cloud.get("topic", mark));
+    const topic = await cloud.get("topic", mark);
     return topic === undefined ? undefined : generationOf(topic);
   }
 
   async #topics(): Promise<readonly ObservedResource[]> {
-    const { cloud, calls, desired } = this.#scope;
+    const { cloud, desired } = this.#scope;
     const topics: ObservedResource[] = [];
     let page: string | undefined;
     do {
-      const token = page;
-      const listed = await calls.run("pubsub", () => cloud.list("topic", `projects/${desired.projectId}`, token));
+      const listed = await cloud.list("topic", `projects/${desired.projectId}`, page);
       topics.push(...listed.resources);
       page = listed.next;
     } while (page !== undefined);

@@ -15,7 +15,7 @@ interface Granted {
 }
 
 /** The account as which Pub/Sub forwards dead letters (cloud.google.com/iam/docs/service-agents). */
-export function serviceAgent(projectNumber: string): string {
+function serviceAgent(projectNumber: string): string {
   return `serviceAccount:service-${projectNumber}@gcp-sa-pubsub.iam.gserviceaccount.com`;
 }
 

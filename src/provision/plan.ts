@@ -38,17 +38,12 @@ export function isClaim({ kind, fields }: Change): boolean {
   return kind === "topic" && fields.some(({ field }) => field === `labels.${GENERATION_LABEL}`);
 }
 
-/** What is found, by full name. Names are unique across kinds: they say the kind. */
-export function byName(observed: readonly ObservedResource[]): ReadonlyMap<string, ObservedResource> {
-  return new Map(observed.map((resource) => [resource.name, resource]));
-}
-
 /** {@link planOf}, with what is needed to carry it out. */
 export function stepsOf(desired: DesiredState, observed: readonly ObservedResource[], options: PlanOptions): Steps {
   const { owner } = desired;
   const ours = oursOf(owner, observed);
   const scope: StepScope = { owner, options, newest: newestOf(ours) };
-  const found = byName(observed);
+  const found = new Map(observed.map((resource) => [resource.name, resource]));
   const steps = desired.resources.map((wanted) => stepFor(scope, wanted, found.get(wanted.name)));
   const claims = claimsOf(scope, desired, ours);
   return {

@@ -99,7 +99,7 @@ export class Writer {
 
   /** A write that a newer deployment must not lose to. */
   #overwrite(kind: Step["change"]["kind"], call: () => Promise<void>): Promise<void> {
-    return this.#scope.calls.run(serviceOf(kind), call, { before: () => this.#fence.assertNewest() });
+    return this.#scope.calls.run(serviceOf(kind), call, { guard: () => this.#fence.assertNewest() });
   }
 
   async #take(step: Step, turn: number): Promise<Settled> {
