@@ -8,7 +8,6 @@ import type { BackendName, Config } from "./core/config.ts";
 import type { AnyRoute } from "./core/declaration.ts";
 import { TasksError } from "./core/errors.ts";
 import type { Provisioner } from "./core/provisioning.ts";
-import type { Via } from "./core/route-options.ts";
 import { Runtime } from "./core/runtime.ts";
 import { Tasks, type TasksOptions } from "./core/tasks.ts";
 
@@ -48,18 +47,9 @@ function fileOf({ localFile }: Config): { readonly file?: string } {
 }
 
 /** Loaded late: most processes never provision. */
-async function loadProvisioner(runtime: Runtime, backend: unknown): Promise<Provisioner> {
-  const { provisionerOf } = await import("./provision/index.ts");
-  return provisionerOf(runtime, { defaultVia: () => defaultVia(runtime, backend) });
-}
-
-/**
- * Which service carries a route that does not say: the first cloud backend, else Pub/Sub, since a local one stands for
- * either. One that nobody named is not built for the sake of its name.
- */
-function defaultVia(runtime: Runtime, backend: unknown): Via {
-  const name = backend === undefined ? runtime.config.backends[0] : runtime.backend.name;
-  return name?.startsWith("cloud-tasks") ? "cloud-tasks" : "pubsub";
+async function loadProvisioner(runtime: Runtime): Promise<Provisioner> {
+  const { provisionerOf } = await import("./provision/provisioner.ts");
+  return provisionerOf(runtime);
 }
 
 /**
@@ -71,13 +61,6 @@ function defaultVia(runtime: Runtime, backend: unknown): Via {
 export function createTasks<const L extends readonly AnyRoute[]>(options: TasksOptions<L>): Tasks<L[number]> {
   const env = options.env ?? process.env;
   return new Tasks<L[number]>(
-    new Runtime(
-      { ...options, env },
-      {
-        chooseBackend,
-        loadProvisioner: (runtime) => loadProvisioner(runtime, options.backend),
-        platform: process.env,
-      },
-    ),
+    new Runtime({ ...options, env }, { chooseBackend, loadProvisioner, platform: process.env }),
   );
 }

@@ -42,7 +42,9 @@ describe("the backend of a client", () => {
   it("cannot be one that does not exist", () => {
     const tasks = createTasks({ routes: [task], env: { TASKS_BACKEND: "redis" } });
     const text = refusalOf(() => tasks.runtime.backend, "INVALID_CONFIG");
-    expect(text).toContain('TASKS_BACKEND: expected immediate, local, local-http, pubsub, cloud-tasks, or pubsub,cloud-tasks, got "redis"');
+    expect(text).toContain(
+      'TASKS_BACKEND: expected immediate, local, local-http, pubsub, cloud-tasks, or pubsub,cloud-tasks, got "redis"',
+    );
   });
 });
 

@@ -18,6 +18,7 @@ import { guarded, type Logger } from "./logger.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BootSettings, Provisioner } from "./provisioning.ts";
 import { Registry } from "./registry.ts";
+import type { Via } from "./route-options.ts";
 import { type RuntimeOptions, readRuntimeOptions } from "./runtime-options.ts";
 import { isThenable } from "./thenable.ts";
 import { tickId } from "./tick.ts";
@@ -144,6 +145,15 @@ export class Runtime {
     return provisioned === undefined ? delivering : Promise.all([delivering, provisioned]).then(() => {});
   }
 
+  /**
+   * Which service carries a route that does not say: that of the first cloud backend, else Pub/Sub, since a local one stands
+   * for either. A backend that nobody named is not built for the sake of its name.
+   */
+  get defaultVia(): Via {
+    const name = this.#options.backend === undefined ? this.config.backends[0] : this.backend.name;
+    return name?.startsWith("cloud-tasks") ? "cloud-tasks" : "pubsub";
+  }
+
   /** What makes this client's cloud resources, loaded when first asked for. */
   provisioner(): Promise<Provisioner> {
     return this.#composition.loadProvisioner(this);
@@ -153,8 +163,8 @@ export class Runtime {
   get #provisioned(): Promise<void> | undefined {
     const settings = this.#boot;
     if (settings === undefined || !this.config.onCloudRun) return undefined;
-    const { environment, namespace } = this.config;
-    const key = [environment, namespace, ...this.registry.routes.map(({ path }) => path)].join("\n");
+    const { projectId, environment, namespace } = this.config;
+    const key = [projectId, environment, namespace, ...this.registry.routes.map(({ path }) => path)].join("\n");
     const { clock, logger } = this;
     const begun = boot({ settings, key, clock, logger, provisioner: () => this.provisioner() });
     return settings.required ? begun : undefined;

@@ -1,11 +1,8 @@
 import { Agent, type ClientRequest, request as httpRequest } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import type { Clock } from "../core/clock.ts";
+import { ACKNOWLEDGING, PROCESSING } from "../engine/push-client.ts";
 import type { PushContent } from "./pubsub-push-body.ts";
-
-/** Statuses that acknowledge a push; every other one does not. https://cloud.google.com/pubsub/docs/push#receive_push */
-const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
-const PROCESSING = 102;
 
 /** Posts pushes over kept-alive connections. */
 export class PushSender {

@@ -1,5 +1,6 @@
 import { cloudTasksDelay, pubsubDelay } from "../core/backoff.ts";
 import type { AnyRoute } from "../core/declaration.ts";
+import { queueAttempts } from "../core/headroom.ts";
 import type { Message } from "./message.ts";
 
 /** Cloud Tasks lets a burst of a fifth of the rate through, at least one. */
@@ -33,14 +34,14 @@ export function defaultBurst(ratePerSecond: number): number {
  * What the service that carries a route would keep to. It gives a message up only as a backstop, with room above the attempts
  * that count: Pub/Sub takes 5–100 as `maxDeliveryAttempts`; a queue of Cloud Tasks has no such bounds.
  */
-export function policyOf({ settings }: AnyRoute): LanePolicy {
-  const { minRetryDelay, maxRetryDelay, maxAttempts, maxConcurrency, queue, via } = settings;
+export function policyOf(route: AnyRoute): LanePolicy {
+  const { minRetryDelay, maxRetryDelay, maxAttempts, maxConcurrency, queue, via } = route.settings;
   const queued = { minBackoff: minRetryDelay, maxBackoff: maxRetryDelay, maxDoublings: queue.maxDoublings ?? 16 };
   const subscribed = { minimumBackoff: minRetryDelay, maximumBackoff: maxRetryDelay };
   const isQueued = via === "cloud-tasks";
   return {
     backoff: (nacks) => (isQueued ? cloudTasksDelay(queued, nacks) : pubsubDelay(subscribed, nacks)),
-    maxDeliveries: isQueued ? maxAttempts + 5 : Math.min(100, Math.max(5, 5 * maxAttempts)),
+    maxDeliveries: isQueued ? queueAttempts(route) : Math.min(100, Math.max(5, 5 * maxAttempts)),
     ratePerSecond: queue.ratePerSecond,
     maxConcurrent: Math.min(
       queue.maxConcurrent ?? Number.POSITIVE_INFINITY,

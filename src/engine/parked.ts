@@ -2,8 +2,7 @@ import type { OutgoingTask } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import type { DeadLetter, DeadLetterBox } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
-import { TasksError } from "../core/errors.ts";
-import { payloadOf } from "../core/payload.ts";
+import { redrivenTask, strangeLetter } from "../core/redrive.ts";
 import type { Message } from "./message.ts";
 
 /** What redriving needs. */
@@ -85,12 +84,12 @@ export class ParkedLetters implements DeadLetterBox {
         redriven = true;
       }
     }
-    if (stranger !== undefined && !redriven) throw unknownRoute(stranger);
+    if (stranger !== undefined && !redriven) throw strangeLetter(stranger);
     return redriven;
   }
 
   async #redriveOne(letter: DeadLetter, route: AnyRoute): Promise<void> {
-    const task = revived(letter, route, this.#options.clock.now());
+    const task = redrivenTask(letter, route, this.#options.clock.now());
     this.#forget(letter);
     try {
       await this.#options.publish(task);
@@ -117,30 +116,4 @@ export class ParkedLetters implements DeadLetterBox {
 /** A message that is parked again, because its acknowledgement was lost, replaces its letter; another one stands beside it. */
 function keyOf({ path, taskId, messageId }: DeadLetter): string {
   return [path, taskId, messageId].join("\n");
-}
-
-function unknownRoute({ path, taskId }: DeadLetter): TasksError {
-  return new TasksError(
-    "UNKNOWN_ROUTE",
-    `redrive: expected the route of dead letter "${taskId}" in the list, got "${path}", which is not; add it to routes, or drop the letter`,
-  );
-}
-
-/** A letter's task as it is enqueued again: the same id and payload, no attempt used. */
-function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask {
-  if (letter.unreadable !== undefined)
-    throw new TasksError(
-      "INVALID_PAYLOAD",
-      `redrive: expected dead letter "${letter.taskId}" to hold a JSON object as its payload, got a damaged text; enqueue the task anew and drop the letter`,
-    );
-  return {
-    id: letter.taskId,
-    route,
-    payloadJson: JSON.stringify(payloadOf(route, letter.args, letter.kwargs)),
-    enqueuedAt: letter.enqueuedAt === undefined ? now : Date.parse(letter.enqueuedAt),
-    runAt: undefined,
-    dedupe: undefined,
-    priority: undefined,
-    carriedAttempts: 0,
-  };
 }

@@ -4,8 +4,9 @@ import { TasksError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 
 /** Statuses with which an endpoint acknowledges a push; every other one is a nack. https://cloud.google.com/pubsub/docs/push#receive_push */
-const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
-const PROCESSING = 102;
+export const ACKNOWLEDGING: ReadonlySet<number> = new Set([102, 200, 201, 202, 204]);
+/** The one of them that may be followed by another. */
+export const PROCESSING = 102;
 /** Errors with which no connection came about, so that nothing can have run. */
 const UNREACHABLE: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",

@@ -3,7 +3,7 @@ import type { DeadLetter, DeadLetterBox } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
 import { resourceNames } from "../core/names.ts";
-import { payloadOf } from "../core/payload.ts";
+import { redrivenTask, strangeLetter } from "../core/redrive.ts";
 import type { GoogleClients } from "./clients.ts";
 import { letterOf, messageOf } from "./dead-letter-message.ts";
 import { type Leased, LeasedLetters } from "./dead-letter-pull.ts";
@@ -88,12 +88,12 @@ export class DeadLetterTopic implements DeadLetterBox {
           stranger = letter;
           return false;
         }
-        await this.#scope.send(revived(letter, route, this.#scope.host.clock.now()));
+        await this.#scope.send(redrivenTask(letter, route, this.#scope.host.clock.now()));
         redriven = true;
         return true;
       }),
     );
-    if (stranger !== undefined && !redriven) throw unknownRoute(stranger);
+    if (stranger !== undefined && !redriven) throw strangeLetter(stranger);
     return redriven;
   }
 
@@ -143,31 +143,4 @@ export class DeadLetterTopic implements DeadLetterBox {
       await leased.release(leased.letters.filter((one) => !done.includes(one)));
     }
   }
-}
-
-function unknownRoute({ path, taskId }: DeadLetter): TasksError {
-  return new TasksError(
-    "UNKNOWN_ROUTE",
-    `redrive: expected the route of dead letter "${taskId}" in the list, got "${path}", which is not; add it to routes, or drop the letter`,
-  );
-}
-
-/** A letter's task as it is enqueued again: the same id and payload, no attempt used. */
-function revived(letter: DeadLetter, route: AnyRoute, now: number): OutgoingTask {
-  if (letter.unreadable !== undefined)
-    throw new TasksError(
-      "INVALID_PAYLOAD",
-      `redrive: expected dead letter "${letter.taskId}" to hold an envelope, got something else; enqueue the task anew and drop the letter`,
-    );
-  return {
-    id: letter.taskId,
-    route,
-    payloadJson: JSON.stringify(payloadOf(route, letter.args, letter.kwargs)),
-    enqueuedAt: letter.enqueuedAt === undefined ? now : new Date(letter.enqueuedAt).getTime(),
-    runAt: undefined,
-    dedupe: undefined,
-    priority: undefined,
-    carriedAttempts: 0,
-    replaces: letter.messageId,
-  };
 }

@@ -1,15 +1,11 @@
 import type { Config } from "../core/config.ts";
 import type { AnyRoute } from "../core/declaration.ts";
+import { queueAttempts } from "../core/headroom.ts";
 import { deferralQueueName, priorityQueueName, resourceNames } from "../core/names.ts";
 import type { Problems } from "../core/problems.ts";
-import type { PriorityOptions, QueueOptions } from "../core/route-options.ts";
-import type { DesiredQueue, QueueSettings } from "./resources.ts";
-
-/**
- * Dispatches of a queue beyond a route's own attempts: Cloud Tasks counts busy and refused deliveries as well, and deletes a
- * task whose dispatches are used up.
- */
-const HEADROOM = 5;
+import { queueNamesOf } from "../core/queue-name.ts";
+import type { PriorityOptions, QueueOptions, Via } from "../core/route-options.ts";
+import type { DesiredQueue, ForeignQueue, QueueSettings } from "./resources.ts";
 
 /** Seconds for which a queue retries at least: it gives a task up only when its attempts are used up *and* these are over. */
 const RETRY_DURATION_S = 7 * 86_400;
@@ -33,11 +29,8 @@ function given<T extends object>(settings: { readonly [K in keyof T]: T[K] | und
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T);
 }
 
-function settingsOf(
-  { settings }: AnyRoute,
-  queue: Omit<QueueOptions, "priorities">,
-  own: PriorityOptions,
-): QueueSettings {
+function settingsOf(route: AnyRoute, queue: Omit<QueueOptions, "priorities">, own: PriorityOptions): QueueSettings {
+  const { settings } = route;
   const minBackoff = Math.max(SHORTEST_BACKOFF_S, own.minRetryDelay ?? settings.minRetryDelay);
   const rateLimits = given({
     maxDispatchesPerSecond: queue.ratePerSecond,
@@ -47,7 +40,7 @@ function settingsOf(
   return {
     ...(rateLimits === undefined ? {} : { rateLimits }),
     retryConfig: {
-      maxAttempts: settings.maxAttempts + HEADROOM,
+      maxAttempts: queueAttempts(route),
       minBackoff,
       maxBackoff: Math.max(minBackoff, own.maxRetryDelay ?? settings.maxRetryDelay),
       ...(queue.maxDoublings === undefined ? {} : { maxDoublings: queue.maxDoublings }),
@@ -95,6 +88,30 @@ export function deferralQueue(
     literal: chosen !== true,
     settings: DEFERRAL_SETTINGS,
   };
+}
+
+/** The queues that routes use and that somebody else makes: those of routes that say so, and a deferral queue by its full name. */
+export function foreignQueues(
+  config: Config,
+  projectId: string,
+  routes: readonly AnyRoute[],
+  viaOf: (route: AnyRoute) => Via,
+): readonly ForeignQueue[] {
+  const users = new Map<string, string[]>();
+  const use = (queue: string, { path }: AnyRoute) => {
+    const name = queueNameOf(config, projectId, queue);
+    users.set(name, [...(users.get(name) ?? []), path]);
+  };
+  for (const route of routes) {
+    if (viaOf(route) === "cloud-tasks") {
+      const ours = new Set(queuesOfRoute(config, projectId, route).map(({ name }) => name));
+      for (const queue of queueNamesOf(config, route))
+        if (!ours.has(queueNameOf(config, projectId, queue))) use(queue, route);
+    } else if (typeof config.deferralQueue === "string" && config.deferralQueue.includes("/")) {
+      use(config.deferralQueue, route);
+    }
+  }
+  return [...users].map(([name, paths]) => ({ name, routes: paths }));
 }
 
 /**

@@ -4,7 +4,7 @@ import type { AnyRoute } from "../core/declaration.ts";
 import { Problems } from "../core/problems.ts";
 import type { ResourceKind } from "../core/provisioning.ts";
 import type { Via } from "../core/route-options.ts";
-import { deferralQueue, mergeQueues, queueNameOf, queuesOfRoute } from "./desired-queues.ts";
+import { deferralQueue, foreignQueues, mergeQueues, queueNameOf, queuesOfRoute } from "./desired-queues.ts";
 import {
   deadLetterResources,
   isGooglesEmulator,
@@ -65,6 +65,8 @@ export function desiredState(given: DesiredScope): DesiredState {
   return {
     owner: { environment: config.environment, namespace: config.namespace, generation: config.generation },
     projectId,
+    pushAccount: config.serviceAccounts[0],
+    foreignQueues: foreignQueues(config, projectId, own, viaOf),
     queueParents: queueParents(config, projectId, resources),
     jobParent: `projects/${projectId}/locations/${config.schedulerLocation}`,
     apart: KINDS.filter((kind) => isApart(config, kind)),

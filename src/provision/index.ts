@@ -10,10 +10,8 @@ export type {
   ProvisionReport,
   ResourceKind,
 } from "../core/provisioning.ts";
-export { type DesiredScope, desiredState } from "./desired.ts";
 export { type ExportOptions, toGcloudScript, toTerraform } from "./export/index.ts";
-export { planOf } from "./plan.ts";
-export { type ProvisionerOptions, provisionerOf } from "./provisioner.ts";
+export { desiredOf } from "./provisioner.ts";
 export { type RenderOptions, renderPlan, renderReport } from "./render.ts";
 export type {
   DesiredJob,
@@ -22,5 +20,4 @@ export type {
   DesiredState,
   DesiredSubscription,
   DesiredTopic,
-  ObservedResource,
 } from "./resources.ts";

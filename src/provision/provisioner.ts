@@ -5,8 +5,8 @@ import { isSwitchedOff } from "../core/kill-switch.ts";
 import { silentLogger } from "../core/logger.ts";
 import { assertKnownOptions, OptionReader } from "../core/options.ts";
 import type { PlanOptions, Provisioner, ProvisionOptions, ProvisionReport } from "../core/provisioning.ts";
-import type { Via } from "../core/route-options.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { AnyTasks } from "../core/tasks.ts";
 import { apply, carryOut } from "./apply.ts";
 import { Calls, CONCURRENCY } from "./calls.ts";
 import type { Cloud } from "./cloud.ts";
@@ -19,8 +19,6 @@ import type { DesiredState } from "./resources.ts";
 
 /** What a provisioner is made with, besides the client. */
 export interface ProvisionerOptions {
-  /** Which service carries a route that does not say. Default `"pubsub"`. */
-  readonly defaultVia?: () => Via;
   /** Where resources are made. Default: Google Cloud, or the emulators that the environment names. */
   readonly cloud?: (config: Config) => Cloud;
 }
@@ -82,14 +80,7 @@ class CloudProvisioner implements Provisioner {
   }
 
   #desired(config: Config): DesiredState {
-    const { registry, env } = this.#runtime;
-    return desiredState({
-      routes: registry.routes,
-      config,
-      defaultVia: this.#options.defaultVia?.() ?? "pubsub",
-      isOff: (route) => isSwitchedOff(route, env),
-      authKind: authKindOf(this.#runtime, config),
-    });
+    return desiredStateOf(this.#runtime, config);
   }
 
   async #connected<T>(
@@ -104,6 +95,26 @@ class CloudProvisioner implements Provisioner {
       await cloud.close();
     }
   }
+}
+
+function desiredStateOf(runtime: Runtime, config: Config): DesiredState {
+  const { registry, env, defaultVia } = runtime;
+  return desiredState({
+    routes: registry.routes,
+    config,
+    defaultVia,
+    isOff: (route) => isSwitchedOff(route, env),
+    authKind: authKindOf(runtime, config),
+  });
+}
+
+/**
+ * What the routes of a client need in the cloud, as plain data; asks nothing of it.
+ *
+ * @throws TasksError `INVALID_CONFIG` with everything that is missing in the environment or does not go together.
+ */
+export function desiredOf({ runtime }: AnyTasks): DesiredState {
+  return desiredStateOf(runtime, runtime.config);
 }
 
 /** Names are all that deleting takes: where and as whom it was pushed need not be known any more. */

@@ -137,10 +137,22 @@ export interface Owner extends Naming {
   readonly generation: number | undefined;
 }
 
+/** A queue that routes use and that is not ours to make. */
+export interface ForeignQueue {
+  /** Full name. */
+  readonly name: string;
+  /** Paths of the routes whose tasks, or delayed messages, it holds. */
+  readonly routes: readonly string[];
+}
+
 /** Everything that the routes of a service need in the cloud. */
 export interface DesiredState {
   readonly owner: Owner;
   readonly projectId: string;
+  /** E-mail of the account as which Google's services push; `undefined` when nothing tells. */
+  readonly pushAccount: string | undefined;
+  /** Full names of the queues that are used and that others make. */
+  readonly foreignQueues: readonly ForeignQueue[];
   /** Parents (`projects/P/locations/L`) in which the service's queues are. */
   readonly queueParents: readonly string[];
   /** The parent in which its jobs are. */

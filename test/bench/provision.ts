@@ -3,7 +3,7 @@ import { createTasks, TaskRoute } from "../../src/index.ts";
 import type { Cloud } from "../../src/provision/cloud.ts";
 import { desiredState } from "../../src/provision/desired.ts";
 import { googleCloud } from "../../src/provision/gcp.ts";
-import { provisionerOf } from "../../src/provision/index.ts";
+import { provisionerOf } from "../../src/provision/provisioner.ts";
 import { message, startChild } from "./child.ts";
 import { type CallCount, counting, naiveApply } from "./provision-naive.ts";
 import type { ProvisionServer } from "./provision-server.ts";

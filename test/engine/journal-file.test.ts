@@ -12,7 +12,9 @@ import { refusalOf } from "../support/refusal.ts";
 function filled(): string {
   const file = queueFile();
   const database = openJournalFile(file, "normal");
-  const insert = database.prepare("INSERT INTO messages VALUES (?, 't', 'x.y', ?, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL)");
+  const insert = database.prepare(
+    "INSERT INTO messages VALUES (?, 't', 'x.y', ?, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL)",
+  );
   for (let number = 1; number <= 100; number++) insert.run(number, "x".repeat(200));
   database.close();
   return file;

@@ -55,6 +55,7 @@ describe("redriving a dead letter", () => {
         dedupe: undefined,
         priority: undefined,
         carriedAttempts: 0,
+        replaces: letter().messageId,
       },
     ]);
     expect(await box.list()).toEqual([]);
@@ -113,7 +114,7 @@ describe("redriving a dead letter", () => {
       "its payload cannot be read",
       letter({ kwargs: {}, unreadable: '{"custom' }),
       "INVALID_PAYLOAD",
-      'redrive: expected dead letter "task-1" to hold a JSON object as its payload, got a damaged text; enqueue the task anew and drop the letter',
+      'redrive: expected dead letter "task-1" to hold the JSON object of a payload, got another text; see unreadable, enqueue the task anew, and drop the letter',
     ],
   ])("is refused, and keeps the letter, when %s", async (_, only, code, text) => {
     const published: OutgoingTask[] = [];

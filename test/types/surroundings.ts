@@ -150,7 +150,15 @@ export const auth: AuthFactory = ({ production }): Authenticator => ({
 });
 export const backend: BackendFactory = () => ({
   name: "mine",
-  capabilities: { delay: false, dedupe: false, priority: false, ordering: false, durable: false, results: false, overlap: false },
+  capabilities: {
+    delay: false,
+    dedupe: false,
+    priority: false,
+    ordering: false,
+    durable: false,
+    results: false,
+    overlap: false,
+  },
   send: ({ id }) => ({ id, deduplicated: false }),
   close: async () => {},
 });

@@ -44,6 +44,11 @@ function queuesIn({ resources }: DesiredState): readonly DesiredQueue[] {
   return resources.filter((resource) => resource.kind === "queue");
 }
 
+/** Whether tasks are created in any queue, whoever makes it. */
+function usesQueues(desired: DesiredState): boolean {
+  return queuesIn(desired).length + desired.foreignQueues.length > 0;
+}
+
 function isPushed(resource: DesiredResource): boolean {
   return resource.kind === "subscription" && resource.settings.pushConfig.pushEndpoint !== "";
 }
@@ -61,7 +66,7 @@ function pushGrants({ desired, service }: ExportScope): readonly Grant[] {
       on,
       because: "signs push tokens as that account",
     });
-  if (queuesIn(desired).length > 0)
+  if (usesQueues(desired))
     grants.push({
       to: "cloudtasks-agent",
       role: "roles/iam.serviceAccountUser",
@@ -97,7 +102,14 @@ function runtimeGrants({ desired, pushAccount, readsDeadLetters }: ExportScope):
     if (kind === "subscription" && readsDeadLetters && !isPushed(resource))
       grants.push({ to, role: "roles/pubsub.subscriber", on: { kind, name }, because: "reads dead letters" });
   }
-  if (pushAccount !== undefined && queuesIn(desired).length > 0) {
+  for (const { name } of desired.foreignQueues)
+    grants.push({
+      to,
+      role: "roles/cloudtasks.enqueuer",
+      on: { kind: "queue", name },
+      because: "enqueues into it",
+    });
+  if (pushAccount !== undefined && usesQueues(desired)) {
     const because = "makes tasks that push as that account";
     grants.push({ to, role: "roles/iam.serviceAccountUser", on: { kind: "push-account" }, because });
   }
@@ -106,7 +118,7 @@ function runtimeGrants({ desired, pushAccount, readsDeadLetters }: ExportScope):
 
 /** A queue that serves routes of Pub/Sub holds their delayed messages, and publishes them as the push account. */
 function deferralGrants(desired: DesiredState): readonly Grant[] {
-  const deferred = new Set(queuesIn(desired).flatMap(({ routes }) => routes));
+  const deferred = new Set([...queuesIn(desired), ...desired.foreignQueues].flatMap(({ routes }) => routes));
   return desired.resources.flatMap((resource): Grant[] => {
     if (resource.kind !== "subscription" || !isPushed(resource)) return [];
     if (!resource.routes.some((route) => deferred.has(route))) return [];

@@ -20,7 +20,7 @@ export interface ExportOptions {
   readonly runtimeServiceAccount?: string;
   /** Whether that account may also pull dead letters, as `tasks.deadLetters` does. Default `false`. */
   readonly readsDeadLetters?: boolean;
-  /** E-mail of the account that pushes. Default: the one that subscriptions and jobs name; without those it has to be said. */
+  /** E-mail of the account that pushes. Default: the one that the environment names; without one it has to be said. */
   readonly pushServiceAccount?: string;
   /** Whether the push account is made by the export, rather than expected to be there. Default `false`. */
   readonly createPushServiceAccount?: boolean;
@@ -98,15 +98,12 @@ function flag(
   return value;
 }
 
-/** The account as which a resource makes Google's services push. */
-function tokenAccount({ kind, settings }: DesiredResource): string | undefined {
-  if (kind === "subscription") return settings.pushConfig.oidcToken?.serviceAccountEmail;
-  if (kind === "job" && "httpTarget" in settings) return settings.httpTarget.oidcToken.serviceAccountEmail;
-  return undefined;
-}
-
-function pushAccountOf(desired: DesiredState, given: string | undefined, read: OptionReader): string | undefined {
-  const named = desired.resources.map(tokenAccount).find((account) => account !== undefined);
+function pushAccountOf(
+  { pushAccount, resources, foreignQueues }: DesiredState,
+  given: string | undefined,
+  read: OptionReader,
+): string | undefined {
+  const named = resources.length + foreignQueues.length > 0 ? pushAccount : undefined;
   if (given !== undefined && named !== undefined && given !== named)
     read.fail("pushServiceAccount", `the account that the resources push as, ${shown(named)}`, "leave it out");
   return named ?? given;

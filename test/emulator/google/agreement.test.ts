@@ -5,10 +5,12 @@ import { tableUnder } from "../../support/tables.ts";
 import { type Case, contradictions, describeCases } from "./case.ts";
 import { listCases } from "./list-cases.ts";
 import { publishCases, pullCases } from "./message-cases.ts";
+import { pushCases } from "./push-cases.ts";
 import { nameCases, subscriptionCases, topicCases } from "./resource-cases.ts";
 import { restMessageCases, restResourceCases } from "./rest-cases.ts";
 import { boundCases, deadLetterCases, defaultCases } from "./setting-cases.ts";
 import { Side, whoseAtHand } from "./side.ts";
+import { streamCases } from "./stream-cases.ts";
 import { topicUpdateCases, updateCases } from "./update-cases.ts";
 
 const tables: Readonly<Record<string, readonly Case[]>> = {
@@ -23,16 +25,37 @@ const tables: Readonly<Record<string, readonly Case[]>> = {
   "a list": listCases,
   "a publisher": publishCases,
   "a message that is pulled": pullCases,
+  "a message that is streamed": streamCases,
   "the REST API of resources": restResourceCases,
   "the REST API of messages": restMessageCases,
 };
+
+const cases = [...Object.values(tables).flat(), ...pushCases];
 
 describe.each(whoseAtHand())("the Pub/Sub emulator, %s,", (whose) => {
   let side: Side;
   beforeAll(async () => {
     side = await Side.open(whose);
   });
-  afterAll(() => side.close());
+  afterAll(() => side?.close());
 
-  for (const [title, cases] of Object.entries(tables)) describeCases(title, cases, () => side);
+  for (const [title, table] of Object.entries(tables)) describeCases(title, table, () => side);
+  // Back-off and ack deadlines take real time.
+  describeCases("a push", pushCases, () => side, true);
+});
+
+describe("the guide's table of Google's emulator", () => {
+  const guide = readFileSync(join(import.meta.dirname, "../../../docs/guides/emulator.md"), "utf8");
+  const rows = tableUnder(guide, "### Google's own Pub/Sub emulator");
+  /** Rows of what cannot be asked: the emulator hangs, or it would take the absence of something. */
+  const unasked = rows.filter(([, , , mark]) => mark === "measured").map(([what = ""]) => what);
+
+  it("tells of every difference", () => {
+    expect(contradictions(cases, rows.map(([what = ""]) => what))).toEqual([]);
+  });
+
+  it("tells of nothing else", () => {
+    const shown = cases.flatMap(({ google }) => (google === undefined ? [] : [google.row]));
+    expect(rows.map(([what = ""]) => what).filter((what) => !shown.includes(what) && !unasked.includes(what))).toEqual([]);
+  });
 });

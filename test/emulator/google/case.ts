@@ -22,9 +22,9 @@ export interface Difference {
   readonly row: string;
 }
 
-/** Holds an emulator to the answers of a table. */
-export function describeCases(title: string, cases: readonly Case[], open: () => Side): void {
-  describe(title, () => {
+/** Holds an emulator to the answers of a table. Nothing that a project holds is seen by another: all may ask at once. */
+export function describeCases(title: string, cases: readonly Case[], open: () => Side, concurrent = false): void {
+  describe(title, { concurrent }, () => {
     it.each(cases)("$what", async ({ ask, answer, words, google }) => {
       const side = open();
       const project = side.project();

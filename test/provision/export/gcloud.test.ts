@@ -85,7 +85,7 @@ describe("the script", () => {
   });
 
   it("asks for nothing that it does not need", () => {
-    const desired = desiredOf([route("a", { via: "cloud-tasks" })]);
+    const desired = desiredOf([route("a", { via: "cloud-tasks" })], { env: { TASKS_SERVICE_ACCOUNT: "" } });
     expect(wordsOf(record(toGcloudScript(desired), { there: true }).calls).join("\n")).not.toContain("projects");
   });
 });

@@ -137,20 +137,40 @@ describe("the grants", () => {
     ]);
   });
 
-  it("let tasks of Cloud Tasks push as the push account, which nothing but the options names", () => {
-    const desired = desiredOf([route("mail.send", { via: "cloud-tasks" })]);
+  it("let tasks of Cloud Tasks push as the push account, which the environment names, or the options", () => {
+    const mailed = [route("mail.send", { via: "cloud-tasks" })];
+    const desired = desiredOf(mailed, { env: { TASKS_SERVICE_ACCOUNT: "" } });
     const queue = "projects/p/locations/europe-west1/queues/prod--shop--mail-send";
     expect(grantsIn(toTerraform(desired, { runtimeServiceAccount: RUNTIME }))).toEqual([
       `${RUNTIME} roles/cloudtasks.enqueuer ${queue}`,
       `${RUNTIME} roles/pubsub.publisher ${TOPIC}mail.send-dead`,
     ]);
     const named = { runtimeServiceAccount: RUNTIME, pushServiceAccount: PUSH };
-    expect(grantsIn(toTerraform(desired, named))).toEqual([
+    const granted = [
       `${TASKS_AGENT} roles/iam.serviceAccountUser projects/-/serviceAccounts/${PUSH}`,
       `${RUNTIME} roles/cloudtasks.enqueuer ${queue}`,
       `${RUNTIME} roles/iam.serviceAccountUser projects/-/serviceAccounts/${PUSH}`,
       `${RUNTIME} roles/pubsub.publisher ${TOPIC}mail.send-dead`,
-    ]);
+    ];
+    expect(grantsIn(toTerraform(desired, named))).toEqual(granted);
+    expect(grantsIn(toTerraform(desiredOf(mailed), { runtimeServiceAccount: RUNTIME }))).toEqual(granted);
+  });
+
+  it("let the service enqueue into queues that others make, and delayed messages out of them", () => {
+    const queue = "projects/other/locations/us-east1/queues/shared";
+    const desired = desiredOf([route("mail.send", { via: "cloud-tasks", queue }), route("mail.bulk")], {
+      env: { TASKS_DEFERRAL_QUEUE: queue },
+    });
+    expect(desired.foreignQueues).toEqual([{ name: queue, routes: ["mail.send", "mail.bulk"] }]);
+    const granted = grantsIn(toTerraform(desired, { runtimeServiceAccount: RUNTIME }));
+    expect(granted).toEqual(
+      expect.arrayContaining([
+        `${TASKS_AGENT} roles/iam.serviceAccountUser projects/-/serviceAccounts/${PUSH}`,
+        `${RUNTIME} roles/cloudtasks.enqueuer ${queue}`,
+        `${PUSH} roles/pubsub.publisher ${TOPIC}mail.bulk`,
+      ]),
+    );
+    expect(granted).not.toContain(`${PUSH} roles/pubsub.publisher ${TOPIC}mail.send`);
   });
 
   it("let the push account publish delayed messages to the topics that have any", () => {
