@@ -46,7 +46,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   "wrapped-scheduled": { answer: answer(200), ran: { ...tick, messageId: "2070443601311542" } },
   unwrapped: { answer: answer(200), ran: { ...welcome, messageId: "2070443601311543" } },
-  "cloud-tasks": { answer: answer(200), ran: { ...welcome, attempt: 3, messageId: "8032934832980473" } },
+  "cloud-tasks": { answer: answer(200), ran: { ...welcome, attempt: 2, messageId: "8032934832980473" } },
   "cloud-tasks-payload": {
     path: "accounts.sendWelcomeEmail",
     answer: answer(200),
