@@ -1,12 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 
 const LAUNCHER = "platform/pubsub-emulator/bin/cloud-pubsub-emulator";
 /** Variable that leaves it out where it is at hand. */
 const SWITCH = "GOOGLE_PUBSUB_EMULATOR";
 const HOST = "127.0.0.1";
+/** Runs a command until the standard input ends, as it does whatever becomes of this process. */
+const GUARDED = 'exec 3<&0; "$0" "$@" </dev/null & child=$!; (read -r _ <&3; kill -9 $child) & wait $child';
 /** A Java machine takes seconds to start where others work as well. */
 const START_MS = 90_000;
 
@@ -61,10 +63,9 @@ export class GoogleEmulator {
   /** Starts it on a port that is free, and resolves once it answers. */
   static async start(launcher: string): Promise<GoogleEmulator> {
     const port = await freePort();
-    const child = spawn(launcher, [`--host=${HOST}`, `--port=${port}`], {
-      cwd: dirname(launcher),
+    const child = spawn("sh", ["-c", GUARDED, launcher, `--host=${HOST}`, `--port=${port}`], {
       env: { ...process.env, JAVA_OPTS: "-Xmx512m" },
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["pipe", "ignore", "pipe"],
       // A process group of its own, so that whatever it starts ends with it.
       detached: true,
     });

@@ -110,12 +110,21 @@ export const pushCases: readonly Case[] = [
         const [id] = await publish(project, text("raw", { attributes: { "x-mine": "v" } }));
         const [arrived] = await arrivals(worker, 1);
         const metadata = (name: string) => arrived?.headers[`x-goog-pubsub-${name}`];
-        return [arrived?.body, arrived?.headers["x-mine"], metadata("message-id") === id, metadata("subscription-name")];
+        return [
+          arrived?.body,
+          arrived?.headers["x-mine"],
+          metadata("message-id") === id,
+          metadata("subscription-name"),
+        ];
       }),
     answer: ["raw", "v", true, at("subscriptions/orders-sub")],
   },
-  { what: "is acknowledged by some statuses alone", ask: acknowledging, answer: [102, 200, 201, 202, 204],
-    google: { answer: [102, 200, 201, 203, 204], row: "Statuses that acknowledge" } },
+  {
+    what: "is acknowledged by some statuses alone",
+    ask: acknowledging,
+    answer: [102, 200, 201, 202, 204],
+    google: { answer: [102, 200, 201, 203, 204], row: "Statuses that acknowledge" },
+  },
   {
     what: "comes again as the same message, after a refusal and a broken connection",
     ask: (project) =>

@@ -141,6 +141,18 @@ export const subscriptionCases: readonly Case[] = [
     ...MISSING,
   },
   {
+    what: "is kept as it is in a snapshot",
+    ask: withSubscription(async ({ name, subscriber, subscriptionName }) => {
+      const snapshot = { name: `${name}/snapshots/first`, subscription: subscriptionName() };
+      return (await made(subscriber.createSnapshot(snapshot))).topic;
+    }),
+    answer: at("topics/orders"),
+    ours: {
+      answer: "12 Method google.pubsub.v1.Subscriber/CreateSnapshot is unimplemented",
+      row: "Pub/Sub: snapshots",
+    },
+  },
+  {
     what: "is taken off its topic",
     ask: withSubscription(async (project) => {
       await project.publisher.detachSubscription({ subscription: project.subscriptionName() });
