@@ -2,6 +2,8 @@ import { isEnum, type Json, toCamelCase } from "./json-read.ts";
 import type { Field, MessageType } from "./protobuf.ts";
 import type { TimeParts } from "./time.ts";
 
+const IS_64_BITS = /64$/;
+
 /** How JSON is written. */
 export interface JsonStyle {
   /** Enums as numbers instead of names: what `$alt=json;enum-encoding=int` asks for. */
@@ -40,12 +42,14 @@ function writeField(field: Field, value: unknown, style: JsonStyle): Json | unde
   const written = writeValue(field, value, style);
   const isDefault =
     field.resolvedType === null || isEnum(field.resolvedType)
-      ? written === 0 || written === "" || written === false || written === "0" || isZeroOf(field, written)
+      ? written === 0 || written === "" || written === false || isZeroOf(field, written)
       : false;
   return isDefault && field.partOf === null ? undefined : written;
 }
 
-function isZeroOf({ resolvedType }: Field, written: Json): boolean {
+/** Zero of an enum, or of 64 bits. A text may well be "0". */
+function isZeroOf({ type, resolvedType }: Field, written: Json): boolean {
+  if (IS_64_BITS.test(type)) return written === "0";
   return resolvedType !== null && isEnum(resolvedType) && resolvedType.valuesById[0] === written;
 }
 
@@ -57,7 +61,7 @@ function writeValue({ type, resolvedType }: Field, value: unknown, { numericEnum
   if (resolvedType !== null) return writeMessage(resolvedType, value as object, { numericEnums });
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   // 64 bits are more than a number of JSON holds everywhere.
-  if (/64$/.test(type)) return String(value);
+  if (IS_64_BITS.test(type)) return String(value);
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return value as Json;
 }

@@ -29,7 +29,9 @@ const duration = fc.record({
   nanos: fc.integer({ min: 0, max: 999_999_999 }),
 });
 const text = fc.string();
-const labels = fc.dictionary(text, text);
+/** Google's own converter, and protobufjs before it, lose an entry of this name. */
+const key = text.filter((name) => name !== "__proto__");
+const labels = fc.dictionary(key, text);
 const anySubscription = fc.record(
   {
     name: text,
@@ -51,7 +53,7 @@ const anySubscription = fc.record(
 const anyMessage = fc.record(
   {
     data: fc.uint8Array({ minLength: 1 }).map((bytes) => Buffer.from(bytes)),
-    attributes: fc.dictionary(text, text, { minKeys: 1 }),
+    attributes: fc.dictionary(key, text, { minKeys: 1 }),
     publishTime: fc.record({
       seconds: fc.integer({ min: 0, max: 2e9 }),
       nanos: fc.integer({ min: 0, max: 999_999_999 }),
