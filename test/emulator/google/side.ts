@@ -79,8 +79,8 @@ export type Topic = Parameters<v1.PublisherClient["createTopic"]>[0];
 export type Subscription = Parameters<v1.SubscriberClient["createSubscription"]>[0];
 
 /** Most calls are about one topic and one subscription: they are called so. */
-export const TOPIC = "orders";
-export const SUBSCRIPTION = "orders-sub";
+const TOPIC = "orders";
+const SUBSCRIPTION = "orders-sub";
 
 /** A project of one emulator, with all that a test asks it. */
 export class Project {
