@@ -32,9 +32,10 @@ function sdkRoot(): string | undefined {
   const known = usual.find((root) => existsSync(join(root, LAUNCHER)));
   if (known !== undefined) return known;
   const paths = (process.env.PATH ?? "").split(delimiter);
-  if (!paths.some((path) => existsSync(join(path, "gcloud")))) return undefined;
+  const gcloud = paths.map((path) => join(path, "gcloud")).find((file) => existsSync(file));
+  if (gcloud === undefined) return undefined;
   try {
-    return execFileSync("gcloud", ["info", "--format=value(installation.sdk_root)"], { encoding: "utf8" }).trim();
+    return execFileSync(gcloud, ["info", "--format=value(installation.sdk_root)"], { encoding: "utf8" }).trim();
   } catch {
     return undefined;
   }
