@@ -1,4 +1,5 @@
 import type { ChangeResult, ProvisionReport } from "../core/provisioning.ts";
+import { Ended } from "./calls.ts";
 import { isClaim, isIdle } from "./plan.ts";
 import { settle } from "./settle.ts";
 import type { Step } from "./step.ts";
@@ -49,7 +50,7 @@ class Application {
   }
 
   async run(steps: readonly Step[]): Promise<readonly ChangeResult[]> {
-    await this.#writer.prepare(steps);
+    await this.#prepare(steps);
     const claims = steps.filter(({ change }) => isClaim(change));
     const deletions = steps.filter(({ change }) => change.action === "delete");
     const results = new Map<Step, ChangeResult>();
@@ -71,6 +72,15 @@ class Application {
       await all(some, (step) => (failed ? spared(step) : this.#take(step)));
     }
     return steps.map((step) => results.get(step) ?? { change: step.change, status: "skipped", note: ENDED_EARLY });
+  }
+
+  async #prepare(steps: readonly Step[]): Promise<void> {
+    try {
+      await this.#writer.prepare(steps);
+    } catch (error) {
+      // Then nothing of it begins, and every step says so.
+      if (!(error instanceof Ended)) throw error;
+    }
   }
 
   /** Remembers the result under the name, for what depends on it. */

@@ -36,6 +36,11 @@ export interface Repeatable {
   /** Whether a lost race is: not for a write that depends on what was read. Default `true`. */
   readonly whenRaced?: boolean;
   /**
+   * Whether it completes what has been begun, and would otherwise be left half done: then it is still made once after the
+   * signal, at once.
+   */
+  readonly completes?: boolean;
+  /**
    * Asks Pub/Sub once, immediately before each try, whether there may be one. It is called while nothing else can come in
    * between, so that it must not go through {@link Calls} itself.
    */
@@ -84,18 +89,19 @@ export class Calls {
 
   /** @throws what the last try threw, as it came from Google's client; `Ended` when the signal came first. */
   async run<T>(service: Service, call: () => Promise<T>, repeatable: Repeatable = {}): Promise<T> {
+    const { completes = false, guard } = repeatable;
     for (let tries = 1; ; tries++) {
-      await this.wait(this.#limits[service].take());
-      if (repeatable.guard !== undefined) await this.wait(this.#limits.pubsub.take());
+      await this.#turn(this.#limits[service].take(), completes);
+      if (guard !== undefined) await this.#turn(this.#limits.pubsub.take(), completes);
       try {
-        const answer = await this.#slotted(call, repeatable.guard);
+        const answer = await this.#slotted(call, repeatable);
         this.#exhaustedSince.delete(service);
         return answer;
       } catch (error) {
-        if (!isPassing(error, repeatable) || tries >= MOST_TRIES) throw error;
+        if (!isPassing(error, repeatable) || tries >= MOST_TRIES || (completes && this.ended)) throw error;
         const code = grpcCode(error);
         if (code === GRPC.RESOURCE_EXHAUSTED && this.#isExhausted(service)) throw error;
-        await this.wait(this.#backoff(tries, code));
+        await this.#turn(this.#backoff(tries, code), completes);
       }
     }
   }
@@ -109,11 +115,11 @@ export class Calls {
   }
 
   /** Turns are waited for outside, so that a service whose minute is used up does not hold up the others. */
-  async #slotted<T>(call: () => Promise<T>, guard: (() => Promise<void>) | undefined): Promise<T> {
+  async #slotted<T>(call: () => Promise<T>, { guard, completes = false }: Repeatable): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
-      if (this.ended) throw new Ended("it was ended early");
+      if (this.ended && !completes) throw new Ended("it was ended early");
       await guard?.();
       return await call();
     } finally {
@@ -127,6 +133,15 @@ export class Calls {
   #backoff(tries: number, code: number | undefined): number {
     const first = code === GRPC.RESOURCE_EXHAUSTED ? FIRST_QUOTA_WAIT_MS : FIRST_WAIT_MS;
     return first * 2 ** (tries - 1) * (0.5 + this.#random() / 2);
+  }
+
+  /** What completes something waits for no turn any more once the signal has come. */
+  async #turn(ms: number, completes: boolean): Promise<void> {
+    try {
+      await this.wait(ms);
+    } catch (error) {
+      if (!completes) throw error;
+    }
   }
 
   /** @throws Ended when the signal comes first. */

@@ -44,9 +44,9 @@ export class Fence {
 
   async #newest(): Promise<number | undefined> {
     const { cloud, desired, mark } = this.#scope;
-    if (mark === undefined) return newestOf(oursOf(desired.owner, await this.#topics()));
-    const topic = await cloud.get("topic", mark);
-    return topic === undefined ? undefined : generationOf(topic);
+    const topic = mark === undefined ? undefined : await cloud.get("topic", mark);
+    // Where there was none yet, or a newer one has deleted it, another topic bears the signature.
+    return topic === undefined ? newestOf(oursOf(desired.owner, await this.#topics())) : generationOf(topic);
   }
 
   async #topics(): Promise<readonly ObservedResource[]> {

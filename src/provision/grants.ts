@@ -44,7 +44,10 @@ export class Grants {
   write({ kind, name, role }: Granted): Promise<void> {
     return this.#granting(name, role, async (member) => {
       const policy = { bindings: [{ role, members: [member] }] };
-      await this.#calls.run("pubsub", () => this.#cloud.setPolicy(kind, name, policy), { whenNotFound: true });
+      await this.#calls.run("pubsub", () => this.#cloud.setPolicy(kind, name, policy), {
+        whenNotFound: true,
+        completes: true,
+      });
     });
   }
 
@@ -56,11 +59,14 @@ export class Grants {
   ensure({ kind, name, role }: Granted): Promise<boolean> {
     return this.#granting(name, role, async (member) => {
       for (let race = 1; ; race++) {
-        const policy = await this.#calls.run("pubsub", () => this.#cloud.getPolicy(kind, name));
+        const policy = await this.#calls.run("pubsub", () => this.#cloud.getPolicy(kind, name), { completes: true });
         if (isGranted(policy, role, member)) return false;
         const more = { ...policy, bindings: [...policy.bindings, { role, members: [member] }] };
         try {
-          await this.#calls.run("pubsub", () => this.#cloud.setPolicy(kind, name, more), { whenRaced: false });
+          await this.#calls.run("pubsub", () => this.#cloud.setPolicy(kind, name, more), {
+            whenRaced: false,
+            completes: true,
+          });
           return true;
         } catch (error) {
           if (grpcCode(error) !== GRPC.ABORTED || race === MOST_RACES) throw error;

@@ -1,21 +1,15 @@
 import type { Clock } from "../core/clock.ts";
 import { isTasksError, TasksError } from "../core/errors.ts";
-import type { ChangeResult, ProvisionOptions } from "../core/provisioning.ts";
+import type { ChangeResult, ProvisionOptions, ResourceKind } from "../core/provisioning.ts";
 import { GRPC, grpcCode } from "../google/status.ts";
-import { type Calls, Ended } from "./calls.ts";
+import { type Calls, Ended, type Repeatable } from "./calls.ts";
 import { type Cloud, serviceOf } from "./cloud.ts";
 import { writeFailure } from "./failures.ts";
 import { Fence, Overtaken } from "./fence.ts";
-import { Grants } from "./grants.ts";
-import { GENERATION_LABEL, GRANT_LABEL, GRANT_MISSING } from "./marker.ts";
+import { Granter } from "./granter.ts";
+import { GENERATION_LABEL, GRANT_LABEL } from "./marker.ts";
 import { generationOf } from "./ownership.ts";
-import type {
-  DesiredResource,
-  DesiredState,
-  DesiredSubscription,
-  DesiredTopic,
-  ObservedResource,
-} from "./resources.ts";
+import type { DesiredResource, DesiredState, ObservedResource } from "./resources.ts";
 import { type Step, stepFor } from "./step.ts";
 
 /** What the steps of one apply are taken with. */
@@ -37,7 +31,7 @@ const MOST_TURNS = 4;
 /** Takes single steps. */
 export class Writer {
   readonly #scope: WriterScope;
-  readonly #grants: Grants;
+  readonly #granter: Granter;
   readonly #wanted: ReadonlyMap<string, DesiredResource>;
   readonly #fence: Fence;
   /** Names of what is known to be there and ours. */
@@ -45,19 +39,18 @@ export class Writer {
 
   constructor(scope: WriterScope) {
     this.#scope = scope;
-    this.#grants = new Grants(scope.cloud, scope.calls);
+    this.#granter = new Granter(scope);
     this.#fence = new Fence(scope);
     this.#wanted = new Map(scope.desired.resources.map((resource) => [resource.name, resource]));
   }
 
   /**
-   * Finds out early what a grant takes, so that nothing is made that could not be granted.
+   * Finds out early what grants take, so that nothing is made that could not be granted.
    *
-   * @throws TasksError when the project's number cannot be found out.
+   * @throws TasksError when the project's number cannot be found out; `Ended`.
    */
-  async prepare(steps: readonly Step[]): Promise<void> {
-    const granting = steps.some(({ change, want }) => change.action === "create" && roleOf(want) !== undefined);
-    if (granting && this.#scope.options.grants !== "project") await this.#grants.agent();
+  prepare(steps: readonly Step[]): Promise<void> {
+    return this.#granter.prepare(steps);
   }
 
   /** Whether what depends on a resource can be made, whatever else may have failed with it. */
@@ -93,13 +86,13 @@ export class Writer {
     return writeFailure(error, verb, change, want, this.#scope.clock.now());
   }
 
-  #call<T>(kind: Step["change"]["kind"], call: () => Promise<T>, whenNotFound = false): Promise<T> {
-    return this.#scope.calls.run(serviceOf(kind), call, { whenNotFound });
+  #call<T>(kind: ResourceKind, call: () => Promise<T>, repeatable: Repeatable = {}): Promise<T> {
+    return this.#scope.calls.run(serviceOf(kind), call, repeatable);
   }
 
   /** A write that a newer deployment must not lose to. */
-  #overwrite(kind: Step["change"]["kind"], call: () => Promise<void>): Promise<void> {
-    return this.#scope.calls.run(serviceOf(kind), call, { guard: () => this.#fence.assertNewest() });
+  #overwrite(kind: ResourceKind, call: () => Promise<void>, repeatable: Repeatable = {}): Promise<void> {
+    return this.#call(kind, call, { ...repeatable, guard: () => this.#fence.assertNewest() });
   }
 
   async #take(step: Step, turn: number): Promise<Settled> {
@@ -122,27 +115,25 @@ export class Writer {
     }
   }
 
-  async #keep({ change, want: _none, found }: Step): Promise<Settled> {
-    const role = roleOf(this.#wanted.get(change.name));
-    const unchanged: Settled = { status: "unchanged", ...(change.reason === undefined ? {} : { note: change.reason }) };
-    if (this.#scope.options.grants !== "resource" || role === undefined || found === undefined) return unchanged;
-    const written = await this.#grants.ensure({ kind: kindOf(role), name: change.name, role });
-    return written ? { status: "done", note: "the grant of Pub/Sub's service agent was missing" } : unchanged;
+  async #keep({ change, found }: Step): Promise<Settled> {
+    if (await this.#granter.keep(this.#wanted.get(change.name), found))
+      return { status: "done", note: "the grant of Pub/Sub's service agent was missing" };
+    return { status: "unchanged", ...(change.reason === undefined ? {} : { note: change.reason }) };
   }
 
-  async #create(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
+  /** @param completes whether it takes the place of what has just been deleted. */
+  async #create(step: Step, want: DesiredResource, turn: number, completes = false): Promise<Settled> {
     const { cloud } = this.#scope;
     try {
       // What it depends on was made a moment ago.
-      await this.#call(want.kind, () => cloud.create(want), step.dependsOn.length > 0);
+      await this.#call(want.kind, () => cloud.create(want), { whenNotFound: step.dependsOn.length > 0, completes });
     } catch (error) {
       if (grpcCode(error) !== GRPC.ALREADY_EXISTS || turn >= MOST_TURNS) throw error;
       return this.#second(step, want, turn);
     }
     this.#there.add(want.name);
-    if (want.kind === "job" && want.settings.state === "PAUSED")
-      await this.#overwrite("job", () => cloud.setPaused(want.name, true));
-    await this.#grant(want, true);
+    if (want.kind === "job" && want.settings.state === "PAUSED") await this.#setPaused(want.name, true);
+    await this.#granter.grant(want, true);
     return { status: "done" };
   }
 
@@ -150,35 +141,50 @@ export class Writer {
   async #second(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
     const settled = await this.retake(step, turn + 1);
     if (settled.status === "failed" || settled.status === "skipped") return settled;
-    await this.#grant(want, false);
+    await this.#granter.grant(want, false);
     const first = "another writer was first";
     if (settled.status === "unchanged") return { status: "settled", note: `${first}, and made it as it should be` };
     return { ...settled, note: `${first}; ${settled.note ?? "it is as it should be now"}` };
   }
 
   async #update(step: Step, want: DesiredResource, found: ObservedResource, turn: number): Promise<Settled> {
-    const { cloud } = this.#scope;
-    const { fields } = step.change;
-    const names = fields.map(({ field }) => field);
-    if (names.includes(`labels.${GRANT_LABEL}`)) await this.#grant(want, false);
-    const state = want.kind === "job" ? want.settings.state : undefined;
-    const was = found.settings.state;
-    // Resumed before its marker says so, paused after: if this ends in between, the next one knows that it was us.
-    if (state === "ENABLED" && was === "PAUSED") await this.#overwrite("job", () => cloud.setPaused(want.name, false));
-    const mask = maskOf(step, want);
+    const names = step.change.fields.map(({ field }) => field);
+    if (names.includes(`labels.${GRANT_LABEL}`)) await this.#granter.grant(want, false);
     try {
-      if (mask.length > 0) await this.#overwrite(want.kind, () => cloud.update(want, mask));
+      await this.#write(step, want, found);
     } catch (error) {
       if (grpcCode(error) !== GRPC.NOT_FOUND || turn >= MOST_TURNS) throw error;
       return this.retake(step, turn + 1);
     }
-    if (state === "PAUSED" && was !== "PAUSED") await this.#overwrite("job", () => cloud.setPaused(want.name, true));
+    if (this.#granter.isDoubtful(want.name)) await this.#granter.grant(want, false);
     return { status: "done", ...(turn > 1 ? { note: `its settings differed in ${names.join(", ")}` } : {}) };
+  }
+
+  async #write(step: Step, want: DesiredResource, found: ObservedResource): Promise<void> {
+    const state = want.kind === "job" ? want.settings.state : undefined;
+    const was = found.settings.state;
+    // Resumed before its marker says so, paused after: if this ends in between, the next one knows that it was us.
+    if (state === "ENABLED" && was === "PAUSED") await this.#setPaused(want.name, false);
+    const mask = maskOf(step, want);
+    if (mask.length > 0) await this.#overwrite(want.kind, () => this.#scope.cloud.update(want, mask));
+    if (state === "PAUSED" && was !== "PAUSED") await this.#setPaused(want.name, true);
+  }
+
+  /** Whoever asks for what is so already is refused: another process was first, or an earlier try whose answer was lost. */
+  async #setPaused(job: string, isPaused: boolean): Promise<void> {
+    const { cloud } = this.#scope;
+    try {
+      await this.#overwrite("job", () => cloud.setPaused(job, isPaused), { completes: true });
+    } catch (error) {
+      if (grpcCode(error) !== GRPC.FAILED_PRECONDITION) throw error;
+      const now = await this.#call("job", () => cloud.get("job", job), { completes: true });
+      if (now?.settings.state !== (isPaused ? "PAUSED" : "ENABLED")) throw error;
+    }
   }
 
   async #replace(step: Step, want: DesiredResource, turn: number): Promise<Settled> {
     await this.#delete(step);
-    return this.#create(step, want, turn);
+    return this.#create(step, want, turn, true);
   }
 
   async #delete({ change: { kind, name } }: Step): Promise<Settled> {
@@ -190,51 +196,12 @@ export class Writer {
       return { status: "settled", note: "it was gone already" };
     }
   }
-
-  /** What could not be granted is marked, so that the next apply makes up for it; nothing else would show it. */
-  async #grant(want: DesiredResource, isNew: boolean): Promise<void> {
-    const role = roleOf(want);
-    if (role === undefined || this.#scope.options.grants === "project") return;
-    const granted = { kind: kindOf(role), name: want.name, role };
-    try {
-      await (isNew ? this.#grants.write(granted) : this.#grants.ensure(granted));
-    } catch (error) {
-      await this.#markUngranted(want as DesiredTopic | DesiredSubscription, error);
-      throw error;
-    }
-  }
-
-  async #markUngranted(want: DesiredTopic | DesiredSubscription, error: unknown): Promise<void> {
-    const labels = { ...want.settings.labels, [GRANT_LABEL]: GRANT_MISSING };
-    const marked: DesiredResource =
-      want.kind === "topic"
-        ? { ...want, settings: { ...want.settings, labels } }
-        : { ...want, settings: { ...want.settings, labels } };
-    try {
-      await this.#call(want.kind, () => this.#scope.cloud.update(marked, ["labels"]), true);
-    } catch (cause) {
-      const said = error instanceof Error ? error.message : String(error);
-      throw new TasksError(
-        "PROVISION_FAILED",
-        `${said}; nor could that be noted on ${want.name}, so that the next apply does not see it: pass grants: "resource" then`,
-        { cause },
-      );
-    }
-  }
 }
 
 function skipped({ change: { reason, blocks, kind, name } }: Step): Settled {
   if (blocks !== true) return { status: "skipped", ...(reason === undefined ? {} : { note: reason }) };
   const text = `${name}: expected a ${kind} of this service, got one that cannot be used: ${reason}`;
   return { status: "failed", error: new TasksError("PROVISION_FAILED", text) };
-}
-
-function roleOf(want: DesiredResource | undefined): DesiredTopic["agentRole"] | DesiredSubscription["agentRole"] {
-  return want?.kind === "topic" || want?.kind === "subscription" ? want.agentRole : undefined;
-}
-
-function kindOf(role: NonNullable<ReturnType<typeof roleOf>>): "topic" | "subscription" {
-  return role === "roles/pubsub.publisher" ? "topic" : "subscription";
 }
 
 /** Names of the fields that are written; a deployment signs whatever it writes. A job's state is no setting to be written. */

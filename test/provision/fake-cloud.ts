@@ -142,8 +142,10 @@ export class FakeCloud implements Cloud {
 
   setPaused(job: string, paused: boolean): Promise<void> {
     return this.#call("setPaused", "job", job, () => {
-      this.#found(job);
-      this.tamper(job, { state: paused ? "PAUSED" : "ENABLED" });
+      const [from, to] = paused ? ["ENABLED", "PAUSED"] : ["PAUSED", "ENABLED"];
+      if (this.#found(job).settings.state !== from)
+        throw grpcError("FAILED_PRECONDITION", `Job must be in state ${from} to be ${paused ? "paused" : "resumed"}.`);
+      this.tamper(job, { state: to });
     });
   }
 
