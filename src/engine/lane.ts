@@ -1,6 +1,6 @@
 import type { TimerHandle } from "../core/clock.ts";
 import type { AnyRoute } from "../core/declaration.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 import type { EngineHost } from "./host.ts";
 import { defaultBurst, type LanePolicy, policyOf } from "./lane-policy.ts";
 import type { Message } from "./message.ts";

@@ -1,3 +1,4 @@
+import { Fifo } from "../core/fifo.ts";
 import type { Lane } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { Message } from "./message.ts";
@@ -5,7 +6,7 @@ import type { Message } from "./message.ts";
 interface Queue {
   /** The one that may be delivered, or is being delivered. */
   head: Message;
-  readonly behind: Message[];
+  readonly behind: Fifo<Message>;
 }
 
 /**
@@ -29,18 +30,19 @@ export class Order implements Line {
     const key = keyOf(message);
     const queue = key === undefined ? undefined : this.#queues.get(key);
     if (key === undefined || queue?.head !== message) return;
-    const next = queue.behind.findIndex(({ isFinished }) => !isFinished);
-    if (next < 0) {
+    let next = queue.behind.shift();
+    while (next?.isFinished) next = queue.behind.shift();
+    if (next === undefined) {
       this.#queues.delete(key);
       return;
     }
-    [queue.head] = queue.behind.splice(0, next + 1).slice(-1) as [Message];
-    this.#line.place(queue.head);
+    queue.head = next;
+    this.#line.place(next);
   }
 
   /** The messages that wait for others of their key. */
   held(): Message[] {
-    return [...this.#queues.values()].flatMap(({ behind }) => behind.filter(({ isFinished }) => !isFinished));
+    return [...this.#queues.values()].flatMap(({ behind }) => [...behind].filter(({ isFinished }) => !isFinished));
   }
 
   resume(lane: Lane): void {
@@ -52,7 +54,10 @@ export class Order implements Line {
   }
 
   forget(message: Message): void {
-    if (this.#queues.get(keyOf(message) ?? "")?.behind.includes(message) !== true) this.#line.forget(message);
+    const key = keyOf(message);
+    const head = key === undefined ? undefined : this.#queues.get(key)?.head;
+    // One that waits behind another has never come to the line.
+    if (head === undefined || head === message) this.#line.forget(message);
   }
 
   waiting(): readonly Message[] {
@@ -67,7 +72,7 @@ export class Order implements Line {
     const key = keyOf(message);
     if (key === undefined) return true;
     const queue = this.#queues.get(key);
-    if (queue === undefined) this.#queues.set(key, { head: message, behind: [] });
+    if (queue === undefined) this.#queues.set(key, { head: message, behind: new Fifo() });
     else if (queue.head !== message) queue.behind.push(message);
     return queue === undefined || queue.head === message;
   }

@@ -4,6 +4,13 @@ import { bytesInRequest, type MeasuredMessage, MOST_MESSAGES } from "./publish-r
 /** Bytes from which a batch goes out without waiting for more: beyond some size a request only gets slower. */
 const LARGE_BATCH = 1024 * 1024;
 
+/** What the batches of a lane may hold, beside what a request may. */
+export interface BatchLimits {
+  readonly messages: number;
+  /** One message alone may have more. */
+  readonly bytes: number;
+}
+
 /** A message on its way, with who waits for it. */
 export interface Waiting {
   readonly message: MeasuredMessage;
@@ -20,10 +27,6 @@ export interface Batch {
   bytes: number;
 }
 
-function isLarge({ messages, bytes }: Batch): boolean {
-  return messages.length >= MOST_MESSAGES || bytes >= LARGE_BATCH;
-}
-
 /** What waits for one topic, or for one ordering key of it, in batches that are as large as they may be. */
 export class PublishLane {
   readonly topic: string;
@@ -36,16 +39,24 @@ export class PublishLane {
   /** Ends the wait of what is collected. */
   timer: TimerHandle | undefined;
   readonly #batches: Batch[] = [];
+  readonly #mostMessages: number;
+  readonly #mostBytes: number;
 
-  constructor(topic: string, orderingKey: string | undefined) {
+  constructor(topic: string, orderingKey: string | undefined, limits: BatchLimits) {
     this.topic = topic;
     this.orderingKey = orderingKey;
+    this.#mostMessages = Math.min(MOST_MESSAGES, limits.messages);
+    this.#mostBytes = Math.min(2 * LARGE_BATCH, limits.bytes);
+  }
+
+  #isLarge({ messages, bytes }: Batch): boolean {
+    return messages.length >= this.#mostMessages || bytes >= LARGE_BATCH;
   }
 
   add(waiting: Waiting): void {
     const bytes = bytesInRequest(waiting.message);
     const last = this.#batches.at(-1);
-    if (last === undefined || isLarge(last) || last.bytes + bytes > 2 * LARGE_BATCH)
+    if (last === undefined || this.#isLarge(last) || last.bytes + bytes > this.#mostBytes)
       this.#batches.push({ messages: [waiting], bytes });
     else {
       last.messages.push(waiting);
@@ -71,7 +82,9 @@ export class PublishLane {
     const { next } = this;
     if (next === undefined) return false;
     if (this.inFlight === 0) return true;
-    return this.orderingKey === undefined && this.inFlight < atOnce && (isLarge(next) || this.#batches.length > 1);
+    return (
+      this.orderingKey === undefined && this.inFlight < atOnce && (this.#isLarge(next) || this.#batches.length > 1)
+    );
   }
 
   get isIdle(): boolean {

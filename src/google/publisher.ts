@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { TasksError } from "../core/errors.ts";
+import { Fifo } from "../core/fifo.ts";
 import { shown } from "../core/options.ts";
 import { publishBatch } from "./publish-attempts.ts";
 import type { PublishCall } from "./publish-call.ts";
@@ -49,7 +50,7 @@ export class Publisher {
   /** By topic, and by topic and ordering key; only those that have something to do. */
   readonly #lanes = new Map<string, PublishLane>();
   /** Lanes that have something to send, in their order. */
-  readonly #line: PublishLane[] = [];
+  readonly #line: Fifo<PublishLane> = new Fifo();
   /** When each topic last accepted something, milliseconds since the epoch. */
   readonly #acceptedAt = new Map<string, number>();
   #calls = 0;
@@ -82,7 +83,8 @@ export class Publisher {
     const name = nameOf(topic, orderingKey);
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new PublishLane(topic, orderingKey);
+      const { maxInFlight, maxInFlightBytes } = this.#settings;
+      lane = new PublishLane(topic, orderingKey, { messages: maxInFlight, bytes: maxInFlightBytes });
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -109,7 +111,7 @@ export class Publisher {
 
   #pump(): void {
     this.#pumping = false;
-    for (let lane = this.#line[0]; lane !== undefined; lane = this.#line[0]) {
+    for (let lane = this.#line.first; lane !== undefined; lane = this.#line.first) {
       const batch = lane.next;
       if (batch !== undefined && !this.#hasRoom(batch)) return;
       this.#line.shift();
@@ -150,7 +152,7 @@ export class Publisher {
     if (lane.isReady(MOST_AT_ONCE)) this.#standInLine(lane);
     else if (lane.isIdle) this.#lanes.delete(nameOf(lane.topic, lane.orderingKey));
     // There is room again for whoever is first.
-    const [first] = this.#line;
+    const { first } = this.#line;
     if (first !== undefined) this.#standInLine(first);
     if (this.#lanes.size === 0) this.#closing?.resolve();
   }

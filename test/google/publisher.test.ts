@@ -287,6 +287,17 @@ describe("what is in flight", () => {
     );
   });
 
+  it.each([
+    ["messages", { maxInFlight: 20 }],
+    // A text of 100 bytes takes four more in a request.
+    ["bytes", { maxInFlightBytes: 20 * 104 }],
+  ])("is bounded in %s where all is of one topic, whose requests are then smaller", async (_, bound) => {
+    const { server, publish } = await openTopicScene(bound);
+    const sent = texts(0, 100).map((text) => publish(text.padStart(100)));
+    await Promise.all(sent);
+    expect(requestsOf(server).map(({ length }) => length)).toEqual([20, 20, 20, 20, 20]);
+  });
+
   it("may be one message that is larger than the bound", async () => {
     const { server, publish } = await openTopicScene({ maxInFlightBytes: 1000 });
     await publish("x".repeat(5000));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Fifo } from "../../src/engine/fifo.ts";
+import { Fifo } from "../../src/core/fifo.ts";
 
 describe("a fifo", () => {
   it("gives back what was put in, in order, whatever its length", () => {
