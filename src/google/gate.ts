@@ -1,10 +1,10 @@
+import { Fifo } from "../core/fifo.ts";
+
 /** Lets so many in at once; whoever else comes waits, in order. */
 export class Gate {
   readonly #size: number;
   #inside = 0;
-  #waiting: (() => void)[] = [];
-  /** Where in the list the next one stands: taking it from the front would move all the others. */
-  #next = 0;
+  readonly #waiting: Fifo<() => void> = new Fifo();
   #emptied: PromiseWithResolvers<void> | undefined;
 
   constructor(size: number) {
@@ -24,16 +24,15 @@ export class Gate {
 
   /** The place of one who leaves is taken by the one who has waited longest. */
   #leave(): void {
-    const next = this.#waiting[this.#next];
-    if (next === undefined) {
-      this.#waiting = [];
-      this.#next = 0;
-      this.#inside -= 1;
-      if (this.#inside === 0) this.#emptied?.resolve();
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      next();
       return;
     }
-    this.#next += 1;
-    next();
+    this.#inside -= 1;
+    if (this.#inside > 0) return;
+    this.#emptied?.resolve();
+    this.#emptied = undefined;
   }
 
   /** Resolves once nobody is inside or waits. */
