@@ -33,6 +33,19 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/**
+ * How a connection is found out that has died without a word, as behind a NAT gateway or in an instance that was frozen:
+ * else every call in it would run out of time until the kernel gives it up, a quarter of an hour later. After 30 s in which
+ * nothing was asked, the first call asks along with itself whether anybody is there. https://grpc.io/docs/guides/keepalive/
+ */
+const KEEP_ALIVE: KeepAlive = { idle: 30_000, answer: 4000 };
+
+/** How long a connection may be idle before it is asked for, and how long its answer may take; milliseconds. */
+interface KeepAlive {
+  readonly idle: number;
+  readonly answer: number;
+}
+
 type Peer = "@google-cloud/pubsub" | "@google-cloud/tasks" | "@google-cloud/scheduler";
 
 /** What the clients need to know of the environment. */
@@ -84,14 +97,16 @@ function isMissing(error: unknown, name: string): boolean {
 export class GoogleClients {
   readonly projectId: string;
   readonly #emulators: ClientsConfig["emulators"];
+  readonly #keepAlive: { readonly "grpc.keepalive_time_ms": number; readonly "grpc.keepalive_timeout_ms": number };
   readonly #made = new Map<string, Promise<Closable>>();
   #publishCall: Promise<PublishCall> | undefined;
   #closed = false;
 
   /** @throws TasksError `INVALID_CONFIG` when there is no project. */
-  constructor(config: ClientsConfig) {
+  constructor(config: ClientsConfig, { idle, answer }: KeepAlive = KEEP_ALIVE) {
     this.projectId = projectOf(config);
     this.#emulators = config.emulators;
+    this.#keepAlive = { "grpc.keepalive_time_ms": idle, "grpc.keepalive_timeout_ms": answer };
   }
 
   /** @throws TasksError `MISSING_PACKAGE`, `NO_CREDENTIALS`, `CLOSED`; so do the others. */
@@ -166,11 +181,12 @@ export class GoogleClients {
 
   /** The project is always passed on: without it a look-up at the metadata server follows. */
   #options(peer: Peer, emulator: string | undefined): ClientOptions {
-    if (emulator === undefined) return { projectId: this.projectId };
+    if (emulator === undefined) return { projectId: this.projectId, ...this.#keepAlive };
     const { grpc, googleAuthLibrary } = gaxOf(peer);
     const [host = "", port] = emulator.split(":");
     return {
       projectId: this.projectId,
+      ...this.#keepAlive,
       apiEndpoint: host,
       port: Number(port),
       sslCreds: grpc.credentials.createInsecure(),

@@ -2,6 +2,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import { resolveConfig } from "../../src/core/config.ts";
 import { GoogleClients, loadPeer } from "../../src/google/clients.ts";
 import { refusalOf } from "../support/refusal.ts";
+import { SilentPath } from "./silent-path.ts";
 import { TopicServer } from "./topic-server.ts";
 
 const closing: (() => unknown)[] = [];
@@ -53,6 +54,26 @@ it("makes one client of a kind", async () => {
   expect(await clients.subscriber()).toBe(await clients.subscriber());
   expect(await clients.tasks()).toBe(await clients.tasks());
   expect(await clients.scheduler()).toBe(await clients.scheduler());
+});
+
+it("goes on over another connection when one has died without a word", async () => {
+  const server = await TopicServer.open();
+  const path = await SilentPath.open(server.host);
+  const config = resolveConfig({ GCP_PROJECT_ID: "p", TASKS_EMULATOR_HOST: path.host });
+  const clients = new GoogleClients(config, { idle: 20, answer: 500 });
+  closing.push(
+    () => clients.close(),
+    () => path.close(),
+    () => server.close(),
+  );
+  const publisher = await clients.publisher();
+  const publish = (text: string) =>
+    publisher.publish({ topic: "projects/p/topics/t", messages: [{ data: Buffer.from(text) }] });
+  await publish("one");
+  path.fallSilent();
+  await publish("two");
+  expect(server.arrivals.map(({ messages }) => messages[0]?.data)).toEqual(["one", "two"]);
+  expect(path.connections).toBe(2);
 });
 
 it("makes none any more once it is closed", async () => {
