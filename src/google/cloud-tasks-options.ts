@@ -4,8 +4,8 @@ import type { CreatorSettings } from "./task-creator.ts";
 /** Options of `cloudTasks()`. Project, region, service and account are the client's: see `createTasks({ cloud })`. */
 export interface CloudTasksOptions {
   /**
-   * Seconds after which an `enqueue` is given up, 1–600. Until then what may pass by itself, such as UNAVAILABLE, is tried
-   * again. Default 10, which suits a request handler.
+   * Seconds without any task being accepted after which an `enqueue` is given up, 1–600. Until then what may pass by itself,
+   * such as UNAVAILABLE, is tried again. Default 10, which suits a request handler.
    */
   readonly timeout?: number;
   /** Tasks that are being created at once, 1–1000; what is enqueued beyond that waits, in order. Default 100. */

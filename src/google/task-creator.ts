@@ -38,7 +38,7 @@ export interface Creation {
 
 /** How tasks are created. */
 export interface CreatorSettings {
-  /** Milliseconds after which a create is given up, retries included. */
+  /** Milliseconds without any task being taken after which a create is given up, its wait for a place and retries included. */
   readonly timeout: number;
   /** Creates under way at once. */
   readonly maxInFlight: number;
@@ -80,6 +80,8 @@ export class TaskCreator {
   readonly #settings: CreatorSettings;
   readonly #gate: Gate;
   readonly #random: () => number;
+  /** When Cloud Tasks last took something, milliseconds since the epoch. */
+  #takenAt = 0;
 
   constructor(scope: CreatorScope, settings: CreatorSettings) {
     this.#scope = scope;
@@ -95,19 +97,25 @@ export class TaskCreator {
    * region, `MISSING_PACKAGE`, else `NOT_ACCEPTED`.
    */
   create(task: NewTask): Promise<Creation> {
-    return this.#gate.pass(() => this.#create(task));
+    const askedAt = this.#scope.clock.now();
+    return this.#gate.pass(() => this.#create(task, askedAt));
   }
 
-  async #create(task: NewTask): Promise<Creation> {
+  /** Who has waited for a place while nothing was taken has waited long enough: else each would only add its own time to it. */
+  async #create(task: NewTask, askedAt: number): Promise<Creation> {
     const { clock } = this.#scope;
-    const { timeout } = this.#settings;
-    const deadline = clock.now() + timeout;
+    const deadline = Math.max(askedAt, this.#takenAt) + this.#settings.timeout;
+    if (clock.now() >= deadline) throw this.#late(task, "a place among those that are created at once");
     for (let tries = 1; ; tries++) {
       try {
         await this.#try(task, deadline);
+        this.#takenAt = clock.now();
         return { existed: false, tries };
       } catch (error) {
-        if (task.id !== undefined && grpcCode(error) === GRPC.ALREADY_EXISTS) return { existed: true, tries };
+        if (task.id !== undefined && grpcCode(error) === GRPC.ALREADY_EXISTS) {
+          this.#takenAt = clock.now();
+          return { existed: true, tries };
+        }
         const wait = this.#pause(tries);
         if (!mayRetry(error, task) || clock.now() + wait >= deadline) throw this.#explained(error, task);
         await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
@@ -115,13 +123,18 @@ export class TaskCreator {
     }
   }
 
-  async #try({ queue, id, httpRequest, runAt, dispatchDeadline }: NewTask, deadline: number): Promise<void> {
+  #late({ queue }: NewTask, expected: string): TasksError {
+    return new TasksError(
+      "NOT_ACCEPTED",
+      `create a task in ${queue}: expected ${expected} within ${this.#settings.timeout / 1000} s, got none; try again`,
+    );
+  }
+
+  async #try(newTask: NewTask, deadline: number): Promise<void> {
+    const { queue, id, httpRequest, runAt, dispatchDeadline } = newTask;
     const { clock, clients } = this.#scope;
     const late = () => {
-      throw new TasksError(
-        "NOT_ACCEPTED",
-        `create a task in ${queue}: expected a connection within ${this.#settings.timeout / 1000} s, got none; try again`,
-      );
+      throw this.#late(newTask, "a connection");
     };
     const client = await within(clock, deadline - clock.now(), clients.tasks(), late);
     const task = {

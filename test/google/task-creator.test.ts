@@ -246,6 +246,33 @@ describe("creates", () => {
     expect(server.calls.map(({ task: { name } }) => name?.at(-1))).toEqual(["1", "2", "3", "4"]);
   });
 
+  it("that have waited for their turn while nothing was taken are given up in time as well, unsent", async () => {
+    const { server, creator, clock } = await open({ maxInFlight: 1 });
+    server.script = () => {};
+    const refused = [1, 2, 3].map((number) => refusal(creator.create(task({ id: `name-${number}` }))));
+    await server.arrived(1);
+    await clock.advance(10_000);
+    server.calls[0]?.refuse("INVALID_ARGUMENT", "no");
+    expect((await Promise.all(refused)).map(({ message }) => message).slice(1)).toEqual(
+      Array(2).fill(
+        `create a task in ${QUEUE}: expected a place among those that are created at once within 10 s, got none; try again`,
+      ),
+    );
+    expect(server.calls).toHaveLength(1);
+  });
+
+  it("wait for their turn as long as others are taken", async () => {
+    const { server, creator, clock } = await open({ maxInFlight: 1 });
+    server.script = () => {};
+    const created = [1, 2, 3].map((number) => creator.create(task({ id: `name-${number}` })));
+    for (let count = 0; count < 3; count++) {
+      await server.arrived(count + 1);
+      await clock.advance(9000);
+      server.calls[count]?.accept();
+    }
+    expect(await Promise.all(created)).toEqual(Array(3).fill({ existed: false, tries: 1 }));
+  });
+
   it("are waited for until each has settled", async () => {
     const { server, creator } = await open({ maxInFlight: 1 });
     server.script = () => {};
