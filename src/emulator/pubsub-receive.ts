@@ -75,7 +75,7 @@ function apply(
   ackIds: readonly string[],
   action: (entry: Entry, lease: Lease | undefined) => void,
 ): void {
-  const deliveries = ackIds.map((ackId) => ({ ackId, ...readAckId(ackId) }));
+  const deliveries = ackIds.map((ackId) => ({ ackId, ...readAckId(ackId, subscription.name) }));
   const late: string[] = [];
   for (const { ackId, messageId, delivery } of deliveries) {
     const entry = subscription.backlog.entry(messageId);
@@ -87,10 +87,15 @@ function apply(
   if (late.length > 0 && subscription.resource.enableExactlyOnceDelivery === true) throw tooLate(late);
 }
 
-function readAckId(ackId: string): { readonly messageId: string; readonly delivery: number } {
-  const match = /^[^:]+:(\d+):(\d+)$/.exec(Buffer.from(ackId, "base64url").toString());
-  if (match === null) throw invalid(`You have passed an invalid ack ID to the service (ack_id=${ackId}).`);
-  return { messageId: match[1] ?? "", delivery: Number(match[2]) };
+function readAckId(ackId: string, subscription: string): { readonly messageId: string; readonly delivery: number } {
+  const [, owner, messageId = "", delivery] =
+    /^(.+):(\d+):(\d+)$/.exec(Buffer.from(ackId, "base64url").toString()) ?? [];
+  if (owner === undefined) throw invalid(`You have passed an invalid ack ID to the service (ack_id=${ackId}).`);
+  if (owner !== subscription)
+    throw invalid(
+      `You have passed a subscription that does not belong to the given ack ID (resource=${subscription}).`,
+    );
+  return { messageId, delivery: Number(delivery) };
 }
 
 /** https://cloud.google.com/pubsub/docs/exactly-once-delivery#permanent_failures */

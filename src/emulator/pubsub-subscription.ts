@@ -106,7 +106,7 @@ export class Subscription {
 
   /** The id of the delivery of a message, by which it is acknowledged. */
   ackId({ message, deliveries }: Entry): string {
-    return Buffer.from(`${idOf(this.name)}:${message.messageId}:${deliveries}`).toString("base64url");
+    return Buffer.from(`${this.name}:${message.messageId}:${deliveries}`).toString("base64url");
   }
 
   #drop(): void {

@@ -165,7 +165,6 @@ export const pullCases: readonly Case[] = [
     // "You have passed a subscription that does not belong to the given ack ID (resource=…)", as the service was recorded:
     // https://github.com/GoogleCloudPlatform/ruby-docs-samples/pull/688
     answer: 3,
-    ours: { answer: {}, row: "Pub/Sub: ack ids of another subscription" },
   },
   {
     what: "is given more time with an id",
