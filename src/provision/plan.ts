@@ -53,7 +53,7 @@ export function stepsOf(desired: DesiredState, observed: readonly ObservedResour
 }
 
 /** The first topic by name: whichever deployment looks, it is the same one. */
-function markOf(owner: Owner, ours: readonly ObservedResource[]): ObservedResource | undefined {
+export function markOf(owner: Owner, ours: readonly ObservedResource[]): ObservedResource | undefined {
   if (owner.generation === undefined) return undefined;
   const topics = ours.filter(({ kind }) => kind === "topic");
   return topics.reduce<ObservedResource | undefined>(
@@ -146,8 +146,12 @@ function orphaned(scope: StepScope, { kind }: ObservedResource): Pick<Change, "a
   return { action: "delete", reason: idle };
 }
 
+/** The first topic by name goes last: it says which deployment was here, and is looked at before each deletion. */
 function inDeletionOrder(found: readonly ObservedResource[]): readonly ObservedResource[] {
-  return DELETION_ORDER.flatMap((kind) => found.filter((resource) => resource.kind === kind));
+  return DELETION_ORDER.flatMap((kind) => {
+    const some = found.filter((resource) => resource.kind === kind);
+    return kind === "topic" ? some.toSorted((one, other) => (one.name < other.name ? 1 : -1)) : some;
+  });
 }
 
 /** Steps that delete everything that is this service's own; queues whose name was given stay. */

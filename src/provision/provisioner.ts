@@ -14,7 +14,8 @@ import { desiredState } from "./desired.ts";
 import { assertDone } from "./failures.ts";
 import { googleCloud } from "./gcp.ts";
 import { observe } from "./observe.ts";
-import { destructionOf, planOf, stepsOf } from "./plan.ts";
+import { oursOf } from "./ownership.ts";
+import { destructionOf, markOf, planOf, stepsOf } from "./plan.ts";
 import type { DesiredState } from "./resources.ts";
 
 /** What a provisioner is made with, besides the client. */
@@ -74,8 +75,10 @@ class CloudProvisioner implements Provisioner {
     const desired = this.#desired(nameable(this.#runtime.config));
     assertWhole(true, desired, "destroy");
     return this.#connected(options, async (connected) => {
-      const steps = destructionOf(desired, await observe(connected.cloud, connected.calls, desired));
-      return assertDone("destroy", await carryOut({ ...connected, desired, options, mark: undefined }, steps));
+      const observed = await observe(connected.cloud, connected.calls, desired);
+      const steps = destructionOf(desired, observed);
+      const mark = markOf(desired.owner, oursOf(desired.owner, observed))?.name;
+      return assertDone("destroy", await carryOut({ ...connected, desired, options, mark }, steps));
     });
   }
 

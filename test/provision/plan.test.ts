@@ -196,9 +196,9 @@ describe("a plan", () => {
       "delete prod--shop.tasks--a.one-dead-sub",
       "delete prod--shop.tasks--a.one-sub",
       "delete prod--shop.tasks--b.two-dead-sub",
-      "delete prod--shop.tasks--a.one",
-      "delete prod--shop.tasks--a.one-dead",
       "delete prod--shop.tasks--b.two-dead",
+      "delete prod--shop.tasks--a.one-dead",
+      "delete prod--shop.tasks--a.one",
       "skip prod--shop--b-two",
     ]);
   });

@@ -122,6 +122,17 @@ describe("a provisioner", () => {
     expect(cloud.names()).toHaveLength(5);
   });
 
+  it("destroys without listing everything anew before each deletion, whichever deployment it is", async () => {
+    const routes = [ONE, route("b.two"), route("c.three", { via: "cloud-tasks" })];
+    const { cloud, provisioner } = scene(routes, { env: { ...ENV, TASKS_GENERATION: "3" } });
+    await provisioner.provision();
+    cloud.calls.length = 0;
+    await provisioner.destroy({ concurrency: 1 });
+    expect(cloud.names()).toEqual([]);
+    // Four for what there is; one for the queue, which goes after the topic that says which deployment was here.
+    expect(cloud.calls.filter(({ method }) => method === "list")).toHaveLength(5);
+  });
+
   it("destroys without knowing where it was pushed to", async () => {
     const { cloud, provisioner } = scene([ONE]);
     await provisioner.provision();
