@@ -45,7 +45,7 @@ export function assertEnqueueOptions(options: EnqueueOptions, route: AnyRoute, b
     if (options[option] !== undefined && !capabilities[capability]) {
       throw new TasksError(
         "UNSUPPORTED",
-        `enqueue: expected a backend that can do ${capability} for ${option}, got ${backend.name}; leave ${option} out or use another backend`,
+        `enqueue: expected a backend that can do ${capability} for ${option}, got ${backend.name} for "${route.path}"; leave ${option} out or use another backend`,
       );
     }
   }

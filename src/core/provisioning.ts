@@ -1,4 +1,4 @@
-import type { TasksError } from "./errors.ts";
+import { TasksError } from "./errors.ts";
 import { assertKnownOptions, OptionReader, shown } from "./options.ts";
 
 /** The kinds of cloud resources that are provisioned. */
@@ -114,7 +114,10 @@ export function readBootProvisioning(given: "on-boot" | BootProvisioning | undef
   const read: OptionReader = new OptionReader("createTasks provision", options);
   assertKnownOptions("createTasks provision", options, ["when", "timeout", "required"]);
   if (options.when !== "on-boot")
-    read.fail("when", '"on-boot"', `or call tasks.provision() yourself; got ${shown(given)}`);
+    throw new TasksError(
+      "INVALID_OPTION",
+      `createTasks: expected provision to be "on-boot" or { when: "on-boot", … }, got ${shown(given)}; or leave it out and call tasks.provision()`,
+    );
   if (options.required !== undefined && typeof options.required !== "boolean") read.fail("required", "true or false");
   return {
     when: "on-boot",

@@ -94,7 +94,10 @@ function diagnosis(code: number | undefined, text: string, attempted: Attempted)
       `${subject}: expected the project to exist, got "${text}"; set GCP_PROJECT_ID to its id, which is not its display name`,
     ];
   if (code === GRPC.NOT_FOUND)
-    return ["NOT_PROVISIONED", `${subject}: expected it to exist, got NOT_FOUND ("${text}"); run taskroute apply`];
+    return [
+      "NOT_PROVISIONED",
+      `${subject}: expected it to exist, got NOT_FOUND ("${text}"); run taskroute apply, that is: await tasks.provision()`,
+    ];
   return [
     attempted.otherwise ?? "NOT_ACCEPTED",
     `${subject}: expected it to be done, got ${code === undefined ? "an error" : grpcName(code)} ("${text}"); ${advice(code)}`,
