@@ -45,25 +45,29 @@ export class LeasedLetters {
 
   /** Forgets messages for good. */
   acknowledge(letters: readonly Leased[]): Promise<void> {
-    return this.#settle(letters, async (ackIds) => {
+    return this.#settle("acknowledge letters of", letters, async (ackIds) => {
       await this.#client.acknowledge({ subscription: this.#subscription, ackIds }, { timeout: TIMEOUT });
     });
   }
 
   /** Lets others have messages at once. */
   release(letters: readonly Leased[]): Promise<void> {
-    return this.#settle(letters, async (ackIds) => {
+    return this.#settle("release letters of", letters, async (ackIds) => {
       const request = { subscription: this.#subscription, ackIds, ackDeadlineSeconds: 0 };
       await this.#client.modifyAckDeadline(request, { timeout: TIMEOUT });
     });
   }
 
-  async #settle(letters: readonly Leased[], settle: (ackIds: string[]) => Promise<void>): Promise<void> {
+  async #settle(
+    action: string,
+    letters: readonly Leased[],
+    settle: (ackIds: string[]) => Promise<void>,
+  ): Promise<void> {
     try {
       for (let start = 0; start < letters.length; start += PER_CALL)
         await settle(letters.slice(start, start + PER_CALL).map(({ ackId }) => ackId));
     } catch (error) {
-      throw told(error, this.#subscription);
+      throw told(error, action, this.#subscription);
     }
   }
 }
@@ -78,10 +82,10 @@ async function pullOnce(client: SubscriberClient, subscription: string, maxMessa
       return isWhole ? [{ ackId, message: message as PulledMessage }] : [];
     });
   } catch (error) {
-    throw told(error, subscription);
+    throw told(error, "pull from", subscription);
   }
 }
 
-function told(error: unknown, resource: string): Error {
-  return explained(error, { action: "pull from", resource, role: "roles/pubsub.subscriber" });
+function told(error: unknown, action: string, resource: string): Error {
+  return explained(error, { action, resource, role: "roles/pubsub.subscriber" });
 }

@@ -81,14 +81,19 @@ export class DeadLetterTopic implements DeadLetterBox {
   async redrive(taskId: string): Promise<boolean> {
     let redriven = false;
     let stranger: DeadLetter | undefined;
+    const sent = new Set<string>();
     await this.#each((found, leased) =>
       this.#settle(leased, found, taskId, async (letter) => {
+        // A message whose acknowledgement was lost comes again, and is parked again: it is one task all the same.
+        const parked = JSON.stringify([letter.path, letter.messageId]);
+        if (sent.has(parked)) return true;
         const route = this.#scope.host.registry.routes.find(({ path }) => path === letter.path);
         if (route === undefined) {
           stranger = letter;
           return false;
         }
         await this.#scope.send(redrivenTask(letter, route, this.#scope.host.clock.now()));
+        sent.add(parked);
         redriven = true;
         return true;
       }),
@@ -128,7 +133,11 @@ export class DeadLetterTopic implements DeadLetterBox {
     if (failed?.status === "rejected") throw failed.reason;
   }
 
-  /** Does something with the letters of an id; those with which it was done are forgotten, and all others released. */
+  /**
+   * Does something with the letters of an id; those with which it was done are forgotten, and all others released.
+   *
+   * @throws what went wrong first, once all that can be settled is.
+   */
   async #settle(
     leased: LeasedLetters,
     found: readonly Found[],
@@ -136,11 +145,12 @@ export class DeadLetterTopic implements DeadLetterBox {
     act: (letter: DeadLetter) => Promise<boolean>,
   ): Promise<void> {
     const done: Leased[] = [];
-    try {
+    const acting = async () => {
       for (const { letter, leased: one } of found) if (letter.taskId === taskId && (await act(letter))) done.push(one);
-    } finally {
-      await leased.acknowledge(done);
-      await leased.release(leased.letters.filter((one) => !done.includes(one)));
-    }
+    };
+    const acted = await Promise.allSettled([acting()]);
+    const others = leased.letters.filter((one) => !done.includes(one));
+    const settled = await Promise.allSettled([leased.acknowledge(done), leased.release(others)]);
+    for (const result of [...acted, ...settled]) if (result.status === "rejected") throw result.reason;
   }
 }

@@ -20,6 +20,12 @@ export interface Received {
 /** What an endpoint does with a request instead of handling it; `false` lets it be handled all the same. */
 export type Interception = (response: ServerResponse, request: Received) => unknown;
 
+/** Lets the handler do its work, and cuts the connection in place of its answer. */
+export function loseAnswer(response: ServerResponse): false {
+  response.writeHead = () => response.destroy();
+  return false;
+}
+
 /** The push endpoint of a service: a real server with the push handler of a client, that can fail in many ways. */
 export class Endpoint {
   readonly received: Received[] = [];

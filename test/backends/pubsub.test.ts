@@ -6,7 +6,7 @@ import { TaskRoute } from "../../src/core/route.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { expectRefusal } from "../contracts/backend-subject.ts";
 import { refusalOf } from "../support/refusal.ts";
-import { bodiesOf } from "./endpoint.ts";
+import { bodiesOf, loseAnswer } from "./endpoint.ts";
 import { closeTopicScenes, DEFERRAL_QUEUE, namesOf, PROJECT, TopicScene } from "./topic-scene.ts";
 
 closeTopicScenes();
@@ -199,6 +199,23 @@ describe("a dead letter", () => {
     expect(letter).toMatchObject({ path: "x.task", unreadable: "no envelope", reason: "undeliverable", attempts: 15 });
     await expectRefusal(tasks.deadLetters.redrive(letter?.taskId ?? ""), "INVALID_PAYLOAD");
     expect(await tasks.deadLetters.drop(letter?.taskId ?? "")).toBe(true);
+  });
+
+  it("that was parked twice, as its acknowledgement was lost, is redriven once", async () => {
+    let useless = true;
+    const { scene, route, tasks } = await serve(() => {
+      if (useless) throw new Discard("no use");
+    });
+    scene.endpoint.interceptions.push(loseAnswer);
+    await tasks.enqueue(route, {}, { id: "first" });
+    await scene.outcomes(2, "discarded");
+    expect(await tasks.deadLetters.list()).toHaveLength(2);
+    useless = false;
+    expect(await tasks.deadLetters.redrive("first")).toBe(true);
+    expect(await tasks.deadLetters.list()).toEqual([]);
+    await tasks.enqueue(route, {}, { id: "last" });
+    const done = await scene.outcomes(2, "done");
+    expect(done.map(({ taskId }) => taskId).toSorted()).toEqual(["first", "last"]);
   });
 
   it("that cannot be kept leaves the task where it is", async () => {
