@@ -1,17 +1,32 @@
 import type { Backend, Capabilities, OutgoingTask, PushTrust, Receipt } from "./backend.ts";
 import { type DeadLetter, type DeadLetterBox, type DeadLetterSink, isBox } from "./dead-letter.ts";
 import type { AnyRoute } from "./declaration.ts";
-import { TasksError } from "./errors.ts";
+import { isTasksError, TasksError } from "./errors.ts";
+
+/** The values of `via`: only what one of them names can stand beside another backend. */
+const SERVICES: readonly string[] = ["pubsub", "cloud-tasks"];
 
 /**
  * Several backends as one: each route goes to the one that its `via` names, else to the first.
  *
- * @throws TasksError `INVALID_CONFIG` when a route names one that is not among them.
+ * @throws TasksError `INVALID_CONFIG` when a route names one that is not among them, or when one of them would never be
+ * used.
  */
 export function combined(backends: readonly [Backend, ...Backend[]], routes: readonly AnyRoute[]): Backend {
   const [first, ...others] = backends;
+  if (others.length > 0) assertApart(backends);
   for (const route of routes) assertCarried(route, backends);
   return others.length === 0 ? first : new CombinedBackend(backends, routes);
+}
+
+/** Two of one name, or one in this process beside another, and no route could ever reach the second. */
+function assertApart(backends: readonly Backend[]): void {
+  const names = backends.map(({ name }) => name);
+  if (new Set(names).size === names.length && names.every((name) => SERVICES.includes(name))) return;
+  throw new TasksError(
+    "INVALID_CONFIG",
+    `backend: expected one, or pubsub() and cloudTasks() together, got ${names.join(" and ")}; leave out what no route could be sent by`,
+  );
 }
 
 /** The backend that takes a route, if one does. A backend in this process stands for either service. */
@@ -20,7 +35,7 @@ export function carrierOf(
   backends: readonly [Backend, ...Backend[]],
 ): Backend | undefined {
   const [first] = backends;
-  if (via === undefined || (first.name !== "pubsub" && first.name !== "cloud-tasks")) return first;
+  if (via === undefined || !SERVICES.includes(first.name)) return first;
   return backends.find(({ name }) => name === via);
 }
 
@@ -83,8 +98,9 @@ class CombinedBackend implements Backend {
     await Promise.all(this.#backends.map((backend) => backend.start?.()));
   }
 
+  /** Rejects only once all are closed, or could not be. */
   async close(): Promise<void> {
-    await Promise.all(this.#backends.map((backend) => backend.close()));
+    valuesOf(await Promise.allSettled(this.#backends.map(async (backend) => backend.close())));
   }
 
   #of(route: AnyRoute): Backend {
@@ -92,13 +108,24 @@ class CombinedBackend implements Backend {
   }
 }
 
+/** @throws the first reason of those that were rejected. */
+function valuesOf<T>(results: readonly PromiseSettledResult<T>[]): readonly T[] {
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
 /** The letters of all: each is kept by the backend of its route. */
 function sharedLetters(backends: readonly [Backend, ...Backend[]], routes: readonly AnyRoute[]): DeadLetterBox {
   const boxes = [...new Set(backends.map(({ deadLetters }) => deadLetters).filter(isBox))];
+  /** Asks every box, whatever another says; a letter that one of them does not know may well be in the next. */
   const any = async (ask: (box: DeadLetterBox) => Promise<boolean>): Promise<boolean> => {
-    const answers = [];
-    for (const box of boxes) answers.push(await ask(box));
-    return answers.includes(true);
+    const answers = await Promise.allSettled(boxes.map(async (box) => ask(box)));
+    const found = answers.some((answer) => answer.status === "fulfilled" && answer.value);
+    const isStranger = (answer: PromiseSettledResult<boolean>) =>
+      answer.status === "rejected" && isTasksError(answer.reason, "UNKNOWN_ROUTE");
+    return valuesOf(found ? answers.filter((answer) => !isStranger(answer)) : answers).includes(true);
   };
   return {
     park(letter: DeadLetter) {

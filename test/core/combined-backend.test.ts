@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { Backend, BackendFactory, BackendHost, OutgoingTask, PushTrust } from "../../src/core/backend.ts";
-import type { DeadLetter, DeadLetterBox, DeadLetterSink } from "../../src/core/dead-letter.ts";
+import type { Backend, BackendFactory, OutgoingTask, PushTrust } from "../../src/core/backend.ts";
+import type { DeadLetter, DeadLetterSink } from "../../src/core/dead-letter.ts";
 import type { AnyRoute } from "../../src/core/declaration.ts";
+import { TasksError } from "../../src/core/errors.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { TaskRoute } from "../../src/core/route.ts";
 import type { TaskContractOptions } from "../../src/core/route-options.ts";
 import { createTasks } from "../../src/create-tasks.ts";
 import { refusalOf } from "../support/refusal.ts";
 import { NOTHING } from "../support/scene.ts";
+import { RecordedBackend } from "./recorded-backend.ts";
 
 const run = (): void => {};
 const plain = new TaskRoute({ path: "x.plain", run });
@@ -20,66 +22,21 @@ function letterOf(taskId: string, path: string, parkedAt: number): DeadLetter {
   return { taskId, path, ...message, reason: "discarded", error: undefined, attempts: 1, parkedAt };
 }
 
-/** Letters in memory, by task id. */
-class Box implements DeadLetterBox {
-  readonly letters: DeadLetter[] = [];
-  park(letter: DeadLetter): void {
-    this.letters.push(letter);
-  }
-  async list(): Promise<readonly DeadLetter[]> {
-    return this.letters;
-  }
-  redrive(taskId: string): Promise<boolean> {
-    return this.drop(taskId);
-  }
-  async drop(taskId: string): Promise<boolean> {
-    const at = this.letters.findIndex((letter) => letter.taskId === taskId);
-    if (at >= 0) this.letters.splice(at, 1);
-    return at >= 0;
-  }
-}
-
-/** A backend that writes down what it is asked. */
-class Recorder {
-  readonly sent: string[] = [];
-  readonly calls: string[] = [];
-  readonly box: Box = new Box();
-  host: BackendHost | undefined;
-  readonly #backend: Partial<Backend> & Pick<Backend, "name">;
-
-  constructor(backend: Partial<Backend> & Pick<Backend, "name">) {
-    this.#backend = backend;
-  }
-
-  readonly factory: BackendFactory = (host) => {
-    this.host = host;
-    return {
-      capabilities: { ...NOTHING, durable: true },
-      send: (task) => {
-        this.sent.push(task.route.path);
-        return { id: task.id, deduplicated: false };
-      },
-      warm: async () => void this.calls.push("warm"),
-      start: async () => void this.calls.push("start"),
-      deadLetters: this.box,
-      close: async () => void this.calls.push("close"),
-      ...this.#backend,
-    };
-  };
-}
-
-function client(first: Recorder, second: Recorder) {
+function client(first: RecordedBackend, second: RecordedBackend) {
   return createTasks({ routes, backend: [first.factory, second.factory], logger: silentLogger, env: {} });
 }
 
 /** The backend of a client of other routes. */
-function backendOf([first, second]: readonly Recorder[], list: readonly AnyRoute[], env = {}): Backend {
+function backendOf([first, second]: readonly RecordedBackend[], list: readonly AnyRoute[], env = {}): Backend {
   const backend = [first, second].flatMap((recorder) => recorder?.factory ?? []);
   return createTasks({ routes: list, backend, logger: silentLogger, env }).runtime.backend;
 }
 
 function pair(cloudTasks: Partial<Backend> = {}, pubsub: Partial<Backend> = {}) {
-  return [new Recorder({ name: "pubsub", ...pubsub }), new Recorder({ name: "cloud-tasks", ...cloudTasks })] as const;
+  return [
+    new RecordedBackend({ name: "pubsub", ...pubsub }),
+    new RecordedBackend({ name: "cloud-tasks", ...cloudTasks }),
+  ] as const;
 }
 
 describe("two backends as one", () => {
@@ -92,7 +49,7 @@ describe("two backends as one", () => {
     "send each route by its via, and the others by the first: %s",
     async (name, reversed, first, second) => {
       const backends = reversed ? pair().toReversed() : [...pair()];
-      const [one, other] = backends as [Recorder, Recorder];
+      const [one, other] = backends as [RecordedBackend, RecordedBackend];
       const tasks = client(one, other);
       for (const route of routes) await tasks.enqueue(route);
       expect([one.sent, other.sent]).toEqual([first, second]);
@@ -168,6 +125,22 @@ describe("two backends as one", () => {
     expect(backends.map(({ calls }) => calls)).toEqual(Array(2).fill(["warm", "start", "close"]));
   });
 
+  it("close each, and are closed only then, though one of them cannot be", async () => {
+    const closing = Promise.withResolvers<void>();
+    const failing = { close: () => Promise.reject(new Error("cannot be closed")) };
+    const tasks = client(...pair({ close: () => closing.promise }, failing));
+    await tasks.warm();
+    let closed = false;
+    const close = tasks.close().finally(() => {
+      closed = true;
+    });
+    close.catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toBe(false);
+    closing.resolve();
+    await expect(close).rejects.toThrow("cannot be closed");
+  });
+
   it("trust the keys that the first does", () => {
     const pushTrust: PushTrust = { audience: "a", email: "e@x", certificates: async () => ({}) };
     expect(client(...pair({}, { pushTrust })).runtime.backend.pushTrust).toBe(pushTrust);
@@ -202,6 +175,23 @@ describe("the dead letters of two backends", () => {
     expect((await deadLetters.list()).map(({ taskId }) => taskId)).toEqual(["a"]);
   });
 
+  it("are found in one though the other cannot be asked, or knows only a stranger of their id", async () => {
+    const [first, second] = pair();
+    const { deadLetters } = client(first, second);
+    second.box.park(letterOf("a", "x.queued", 1));
+    first.box.redrive = async () => {
+      throw new TasksError("UNKNOWN_ROUTE", "not in the list");
+    };
+    expect(await deadLetters.redrive("a")).toBe(true);
+    await expect(deadLetters.redrive("a")).rejects.toThrow("not in the list");
+    second.box.park(letterOf("b", "x.queued", 1));
+    first.box.drop = async () => {
+      throw new TasksError("NOT_PERMITTED", "not permitted");
+    };
+    await expect(deadLetters.drop("b")).rejects.toThrow("not permitted");
+    expect(second.box.letters).toEqual([]);
+  });
+
   it("are refused for a route whose backend keeps none", async () => {
     const [first] = pair();
     const keepsNone: BackendFactory = (host) => {
@@ -220,14 +210,14 @@ describe("the dead letters of two backends", () => {
     const memory = { capabilities: NOTHING };
     const cases: readonly [
       list: readonly AnyRoute[],
-      backends: readonly [Recorder, Recorder],
+      backends: readonly [RecordedBackend, RecordedBackend],
       lost: string | undefined,
     ][] = [
       [routes, pair(), undefined],
       [routes, pair({}, memory), undefined],
       [routes, pair(memory), "x.queued"],
       [[plain, pushed], pair(memory), undefined],
-      [[plain, pushed], pair(memory).toReversed() as [Recorder, Recorder], "x.plain"],
+      [[plain, pushed], pair(memory).toReversed() as [RecordedBackend, RecordedBackend], "x.plain"],
     ];
     for (const [list, backends, lost] of cases) {
       const build = () => backendOf(backends, list, production);
@@ -250,13 +240,26 @@ describe("a list of backends", () => {
     );
   });
 
+  it.each([
+    ["pubsub", "pubsub"],
+    ["local", "pubsub"],
+    ["pubsub", "local"],
+    ["local", "local"],
+  ])("is refused when one of them could never be used: %s and %s", (...names) => {
+    const backend = names.map((name) => new RecordedBackend({ name }).factory);
+    const build = () => createTasks({ routes: [plain], backend, logger: silentLogger, env: {} }).runtime.backend;
+    expect(refusalOf(build, "INVALID_CONFIG")).toContain(
+      `expected one, or pubsub() and cloudTasks() together, got ${names.join(" and ")}`,
+    );
+  });
+
   it("is refused when it is empty", () => {
     const build = () => createTasks({ routes: [], backend: [], logger: silentLogger, env: {} }).runtime.backend;
     expect(refusalOf(build, "INVALID_CONFIG")).toContain("expected at least one, got an empty list");
   });
 
   it("of one is that one, and one of this process stands for either service", async () => {
-    const memory = new Recorder({ name: "memory" });
+    const memory = new RecordedBackend({ name: "memory" });
     const tasks = createTasks({ routes, backend: [memory.factory], logger: silentLogger, env: {} });
     for (const route of routes) await tasks.enqueue(route);
     expect([memory.sent, tasks.runtime.backend.name]).toEqual([["x.plain", "x.pushed", "x.queued"], "memory"]);
