@@ -1,6 +1,7 @@
 import type { Environment } from "./config.ts";
 import { assertKnownOptions, shown } from "./options.ts";
 import type { Problems } from "./problems.ts";
+import { isQueueName } from "./queue-name.ts";
 
 /** What `createTasks({ cloud })` says of Google Cloud; each wins over the variable of its name in the reference. */
 export interface CloudOptions {
@@ -114,9 +115,15 @@ function readProjectNumber(env: Environment, problems: Problems): string | undef
   return undefined;
 }
 
-function readDeferralQueue(env: Environment): string | true | undefined {
+function readDeferralQueue(env: Environment, problems: Problems): string | true | undefined {
   const given = env.TASKS_DEFERRAL_QUEUE?.trim() || undefined;
-  return given === "true" ? true : given;
+  if (given === undefined || given === "false") return undefined;
+  if (given === "true") return true;
+  if (isQueueName(given)) return given;
+  problems.add(
+    `TASKS_DEFERRAL_QUEUE: expected true, a queue id of 1–100 letters, digits and hyphens, or projects/P/locations/L/queues/Q, got ${shown(given)}; correct it, or leave it out`,
+  );
+  return undefined;
 }
 
 /** Reads it, and collects what is wrong. */
@@ -127,7 +134,7 @@ export function readCloudConfig(env: Environment, problems: Problems): CloudConf
     projectNumber: readProjectNumber(env, problems),
     schedulerLocation,
     queueLocation: env.TASKS_QUEUE_LOCATION?.trim() || schedulerLocation,
-    deferralQueue: readDeferralQueue(env),
+    deferralQueue: readDeferralQueue(env, problems),
     generation: readGeneration(env, problems),
     onCloudRun: (env.K_SERVICE ?? "") !== "",
     emulators: readEmulatorHosts(env, problems),

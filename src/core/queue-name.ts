@@ -1,6 +1,14 @@
 import type { AnyRoute } from "./declaration.ts";
 import { type Naming, priorityQueueName, resourceNames } from "./names.ts";
 
+const QUEUE_ID = /^[A-Za-z0-9-]{1,100}$/;
+const QUEUE_NAME = /^projects\/[^/]+\/locations\/[^/]+\/queues\/[A-Za-z0-9-]{1,100}$/;
+
+/** Whether a text is the id of a queue, or its full name. https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#resource:-queue */
+export function isQueueName(text: string): boolean {
+  return QUEUE_ID.test(text) || QUEUE_NAME.test(text);
+}
+
 /**
  * The Cloud Tasks queue that holds a route's tasks, or those of one of its priorities: an id, or the full name
  * `projects/P/locations/L/queues/Q` where the route gives one.

@@ -1,5 +1,6 @@
 import { TasksError } from "./errors.ts";
 import { assertKnownOptions, OptionReader, shown } from "./options.ts";
+import { isQueueName } from "./queue-name.ts";
 import type { PriorityOptions, QueueOptions } from "./route-options.ts";
 
 const SETTINGS = [
@@ -14,8 +15,6 @@ const SETTINGS = [
 const QUEUE_OPTIONS: readonly (keyof QueueOptions)[] = [...SETTINGS, "priorities"];
 const PRIORITY_OPTIONS: readonly (keyof PriorityOptions)[] = [...SETTINGS, "minRetryDelay", "maxRetryDelay"];
 
-const QUEUE_ID = /^[A-Za-z0-9-]{1,100}$/;
-const QUEUE_NAME = /^projects\/[^/]+\/locations\/[^/]+\/queues\/[A-Za-z0-9-]{1,100}$/;
 /** Ends the name of a queue, so it is made of what a queue id is made of. */
 const PRIORITY = /^[A-Za-z0-9]([A-Za-z0-9-]{0,18}[A-Za-z0-9])?$/;
 
@@ -29,7 +28,7 @@ function withOwner<T extends QueueOptions>(queue: T, name: string | undefined): 
 
 function assertSettings(read: OptionReader, queue: QueueOptions): string | undefined {
   const name = read.text("name");
-  if (name !== undefined && !QUEUE_ID.test(name) && !QUEUE_NAME.test(name)) {
+  if (name !== undefined && !isQueueName(name)) {
     read.fail("name", "a queue id of 1–100 letters, digits and hyphens, or projects/P/locations/L/queues/Q");
   }
   if (queue.managed !== undefined && typeof queue.managed !== "boolean") read.fail("managed", "true or false");

@@ -65,6 +65,11 @@ describe("a variable", () => {
     [{ K_REVISION: "named" }, { generation: undefined }],
     [{ TASKS_DEFERRAL_QUEUE: "true" }, { deferralQueue: true }],
     [{ TASKS_DEFERRAL_QUEUE: "later" }, { deferralQueue: "later" }],
+    [{ TASKS_DEFERRAL_QUEUE: "false" }, { deferralQueue: undefined }],
+    [
+      { TASKS_DEFERRAL_QUEUE: "projects/p/locations/r/queues/later" },
+      { deferralQueue: "projects/p/locations/r/queues/later" },
+    ],
     [
       { TASKS_EMULATOR_HOST: "127.0.0.1:8085", PUBSUB_EMULATOR_HOST: "http://localhost:9000" },
       {
@@ -162,6 +167,8 @@ describe("a wrong environment", () => {
     [{ TASKS_BACKEND: "local,pubsub" }, 'got "local,pubsub"'],
     [{ TASKS_BACKEND: "pubsub,pubsub" }, 'got "pubsub,pubsub"'],
     [{ TASKS_GENERATION: "new" }, 'TASKS_GENERATION: expected a whole number of up to 15 digits, got "new"'],
+    [{ TASKS_DEFERRAL_QUEUE: "later_on" }, "TASKS_DEFERRAL_QUEUE: expected true, a queue id"],
+    [{ TASKS_DEFERRAL_QUEUE: "projects/p/queues/later" }, "or projects/P/locations/L/queues/Q, got"],
     [{ TASKS_EMULATOR_HOST: "8085" }, 'TASKS_EMULATOR_HOST: expected host:port, got "8085"'],
     [
       { TASKS_BACKEND: "kafka" },
