@@ -112,7 +112,7 @@ class PubsubBackend implements Backend {
 
   send(task: OutgoingTask): Promise<Receipt> {
     if (this.#deferral !== undefined && this.#waits(task))
-      return this.#deferral.defer(task, this.#topicOf(task.route), messageOf(task));
+      return this.#deferral.defer(task, this.#topicOf(task.route), () => messageOf(task));
     return new Promise((resolve, reject) => this.#publish(task, resolve, reject));
   }
 

@@ -24,6 +24,8 @@ export class Deferral {
   readonly #host: BackendHost;
   readonly #creator: TaskCreator;
   readonly #queue: string;
+  /** Requests of tasks that were checked and are about to be sent. */
+  readonly #checked = new WeakMap<OutgoingTask, HttpRequest>();
 
   /** @throws TasksError `INVALID_CONFIG` without a service account as which to publish, unless to an emulator. */
   constructor(host: BackendHost, clients: GoogleClients, queue: string | true, settings: CreatorSettings) {
@@ -38,12 +40,16 @@ export class Deferral {
   }
 
   /**
-   * The request of a task that is to wait.
+   * Refuses a task that could not wait.
    *
    * @throws TasksError `INVALID_PAYLOAD` beyond 1 MiB, `INVALID_OPTION` beyond 30 days, `UNSUPPORTED` for a window beyond
    * an hour, and together with an ordering key.
    */
-  check(task: OutgoingTask, topic: string, message: TopicMessage): HttpRequest {
+  check(task: OutgoingTask, topic: string, message: TopicMessage): void {
+    this.#checked.set(task, this.#requestOf(task, topic, message));
+  }
+
+  #requestOf(task: OutgoingTask, topic: string, message: TopicMessage): HttpRequest {
     assertUnordered(task);
     assertWindow(task);
     dueOf(task, this.#host.clock.now());
@@ -53,13 +59,13 @@ export class Deferral {
   }
 
   /** Resolves once the queue has the task. */
-  async defer(task: OutgoingTask, topic: string, message: TopicMessage): Promise<Receipt> {
+  async defer(task: OutgoingTask, topic: string, message: () => TopicMessage): Promise<Receipt> {
     const { id, route, dedupe, enqueuedAt, replaces } = task;
     const { config, clock } = this.#host;
     const { existed, tries } = await this.#creator.create({
       queue: this.#queue,
       id: taskNameOf(config, task),
-      httpRequest: this.check(task, topic, message),
+      httpRequest: this.#checked.get(task) ?? this.#requestOf(task, topic, message()),
       runAt: dueOf(task, clock.now()),
       dispatchDeadline: DISPATCH_DEADLINE_S,
     });
