@@ -14,6 +14,7 @@ import type { Registry } from "./registry.ts";
 import { ReceiptRun, type TaskRun } from "./task-run.ts";
 import { isThenable } from "./thenable.ts";
 import { tickId } from "./tick.ts";
+import { Turns } from "./turns.ts";
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
@@ -37,6 +38,7 @@ export interface EnqueuerScope {
 /** From a route and its input to a task that the backend has. */
 export class Enqueuer {
   readonly #scope: EnqueuerScope;
+  readonly #turns: Turns = new Turns();
 
   constructor(scope: EnqueuerScope) {
     this.#scope = scope;
@@ -44,7 +46,8 @@ export class Enqueuer {
 
   /** Validates, names and hands one task to the backend; resolves once the backend has it. */
   async enqueue<R>(ref: { readonly path: string }, input: unknown, options?: EnqueueOptions): Promise<TaskRun<R>> {
-    const prepared = this.prepare(ref, input, options);
+    const checked = this.prepare(ref, input, options);
+    const prepared = options?.orderingKey === undefined ? checked : this.#inTurn(ref, [options], checked);
     const task = isThenable(prepared) ? await prepared : prepared;
     const receipt = this.#send(task);
     return this.accepted(task, isThenable(receipt) ? await receipt : receipt);
@@ -83,7 +86,17 @@ export class Enqueuer {
       for (const task of prepared) if (isThenable(task)) task.catch(() => {});
       throw error;
     }
-    return prepared.some(isThenable) ? Promise.all(prepared) : (prepared as OutgoingTask[]);
+    return this.#inTurn(ref, items, prepared.some(isThenable) ? Promise.all(prepared) : (prepared as OutgoingTask[]));
+  }
+
+  #inTurn<T>(
+    { path }: { readonly path: string },
+    items: readonly EnqueueOptions[],
+    prepared: T | Promise<T>,
+  ): T | Promise<T> {
+    const keys = new Set<string>();
+    for (const { orderingKey } of items) if (orderingKey !== undefined) keys.add(`${path}\n${orderingKey}`);
+    return this.#turns.take(keys, prepared);
   }
 
   #outgoing(route: AnyRoute, payloadJson: string, options: EnqueueOptions): OutgoingTask {

@@ -9,6 +9,7 @@ import type { Plan, PlanOptions, ProvisionOptions, ProvisionReport } from "./pro
 import type { Runtime } from "./runtime.ts";
 import type { RuntimeOptions } from "./runtime-options.ts";
 import type { TaskRun } from "./task-run.ts";
+import { isThenable } from "./thenable.ts";
 
 /** Type of the input that a route is enqueued with. */
 export type InputOf<T> = T extends { "~in"?: (input: infer I) => void } ? I : never;
@@ -104,7 +105,9 @@ export class Tasks<U extends AnyRoute> implements AnyTasks {
     route: { readonly path: P },
     items: readonly BulkItem<InputOf<T>>[],
   ): Promise<BulkResult<InputOf<T>, ResultOf<T>>> {
-    const tasks = await this.runtime.enqueuer.prepareMany(route, items);
+    const prepared = this.runtime.enqueuer.prepareMany(route, items);
+    // Without a pause where there is nothing to wait for: what is enqueued next must not overtake it.
+    const tasks = isThenable(prepared) ? await prepared : prepared;
     const receipts = await this.runtime.enqueuer.sendMany(tasks);
     const accepted: TaskRun<ResultOf<T>>[] = [];
     const failed: { item: BulkItem<InputOf<T>>; error: TasksError }[] = [];
