@@ -73,6 +73,8 @@ export interface Backend {
   /** As `TASKS_BACKEND` spells it. */
   readonly name: string;
   readonly capabilities: Capabilities;
+  /** The one of several backends, which this one stands for, that takes a route. */
+  carrierOf?(route: AnyRoute): Backend;
   /** What it can do for one route, where that differs from route to route. */
   capabilitiesOf?(route: AnyRoute): Capabilities;
   /** Id for a task that has a key and no id of its own, where the id of the one that holds the key cannot be asked for. */

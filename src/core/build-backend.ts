@@ -28,6 +28,9 @@ export function buildBackend(
   const backend = combined([first, ...others], routes);
   assertRoutesFit(routes, backend, scope.logger);
   if (scope.config.production) {
+    const emulators = Object.values(scope.config.emulators).filter((host) => host !== undefined);
+    if (emulators.length > 0)
+      scope.logger.warn("an emulator stands for Google Cloud in production", { emulators: [...new Set(emulators)] });
     for (const route of routes) assertLettersKept(route, carrierOf(route, [first, ...others]) ?? first);
   }
   return backend;

@@ -42,12 +42,13 @@ export function assertEnqueueOptions(options: EnqueueOptions, route: AnyRoute, b
   assertKnownOptions("enqueue", options, ENQUEUE_OPTIONS);
   const capabilities = backend.capabilitiesOf?.(route) ?? backend.capabilities;
   for (const [option, capability] of NEEDS) {
-    if (options[option] !== undefined && !capabilities[capability]) {
-      throw new TasksError(
-        "UNSUPPORTED",
-        `enqueue: expected a backend that can do ${capability} for ${option}, got ${backend.name} for "${route.path}"; leave ${option} out or use another backend`,
-      );
-    }
+    if (options[option] === undefined || capabilities[capability]) continue;
+    const carrier = backend.carrierOf?.(route).name ?? backend.name;
+    const waits = carrier === "pubsub" && (capability === "delay" || capability === "dedupe");
+    throw new TasksError(
+      "UNSUPPORTED",
+      `enqueue: expected a backend that can do ${capability} for ${option}, got ${carrier} for "${route.path}"; leave ${option} out or ${waits ? "set TASKS_DEFERRAL_QUEUE" : "use another backend"}`,
+    );
   }
   const { delay, runAt, dedupeKey, dedupeWindow, id } = options;
   if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0 && delay <= LONGEST_DELAY_S))

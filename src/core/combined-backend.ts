@@ -65,27 +65,27 @@ class CombinedBackend implements Backend {
   }
 
   capabilitiesOf(route: AnyRoute): Capabilities {
-    const carrier = this.#of(route);
+    const carrier = this.carrierOf(route);
     return carrier.capabilitiesOf?.(route) ?? carrier.capabilities;
   }
 
   dedupedId(route: AnyRoute, dedupe: NonNullable<OutgoingTask["dedupe"]>, now: number): string | undefined {
-    return this.#of(route).dedupedId?.(route, dedupe, now);
+    return this.carrierOf(route).dedupedId?.(route, dedupe, now);
   }
 
   assertSendable(task: OutgoingTask): void {
-    this.#of(task.route).assertSendable?.(task);
+    this.carrierOf(task.route).assertSendable?.(task);
   }
 
   send(task: OutgoingTask): Receipt | Promise<Receipt> {
-    return this.#of(task.route).send(task);
+    return this.carrierOf(task.route).send(task);
   }
 
   async sendMany(tasks: readonly OutgoingTask[]): Promise<readonly PromiseSettledResult<Receipt>[]> {
     const route = tasks[0]?.route;
     if (route === undefined) return [];
-    const carrier = this.#of(route);
-    if (carrier.sendMany !== undefined && tasks.every((task) => this.#of(task.route) === carrier))
+    const carrier = this.carrierOf(route);
+    if (carrier.sendMany !== undefined && tasks.every((task) => this.carrierOf(task.route) === carrier))
       return carrier.sendMany(tasks);
     return Promise.allSettled(tasks.map(async (task) => this.send(task)));
   }
@@ -103,7 +103,7 @@ class CombinedBackend implements Backend {
     valuesOf(await Promise.allSettled(this.#backends.map(async (backend) => backend.close())));
   }
 
-  #of(route: AnyRoute): Backend {
+  carrierOf(route: AnyRoute): Backend {
     return carrierOf(route, this.#backends) ?? this.#backends[0];
   }
 }

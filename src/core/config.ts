@@ -181,6 +181,24 @@ function readAudiences(env: Environment, serviceUrl: string | undefined, pushPat
   return [serviceUrl, `${serviceUrl}${pushPath}`];
 }
 
+/** Loopback addresses, at which a service without TLS is nobody else's to listen to. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** What is wrong with the URL at which Google's services are to reach the service. */
+function assertServiceUrl({ serviceUrl, pushPath, production, emulators }: Config, problems: Problems): void {
+  if (serviceUrl === undefined) return;
+  const url = new URL(serviceUrl);
+  if (pushPath !== "/" && url.pathname.endsWith(pushPath.replace(/\/+$/, "")))
+    problems.add(
+      `CLOUD_RUN_SERVICE_URL: expected the service's URL without the push path, got ${shown(serviceUrl)}; leave ${pushPath} out, it is added`,
+    );
+  const emulated = emulators.pubsub !== undefined || emulators.cloudTasks !== undefined;
+  if (production && !emulated && url.protocol === "http:" && !LOOPBACK.test(url.hostname))
+    problems.add(
+      `CLOUD_RUN_SERVICE_URL: expected an https URL in production, got ${shown(serviceUrl)}; push tokens must not travel in the open`,
+    );
+}
+
 /**
  * Reads and checks the environment.
  *
@@ -214,6 +232,7 @@ export function resolveConfig(given: Environment, overrides: ConfigOverrides = {
       );
     }
   }
+  assertServiceUrl(config, problems);
   problems.catch(() => assertNoFaults(config.production, config.faults), undefined);
   problems.throwAny();
   return Object.freeze(config);

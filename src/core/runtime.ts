@@ -147,11 +147,14 @@ export class Runtime {
 
   /**
    * Which service carries a route that does not say: that of the first cloud backend, else Pub/Sub, since a local one stands
-   * for either. A backend that nobody named is not built for the sake of its name.
+   * for either. A local one that nobody named in code is not built for the sake of its name.
+   *
+   * @throws TasksError `INVALID_CONFIG` when the backends that are named do not fit the routes.
    */
   get defaultVia(): Via {
-    const name = this.#options.backend === undefined ? this.config.backends[0] : this.backend.name;
-    return name?.startsWith("cloud-tasks") ? "cloud-tasks" : "pubsub";
+    const inCloud = this.config.backends.some((name) => name === "pubsub" || name === "cloud-tasks");
+    if (this.#options.backend === undefined && !inCloud) return "pubsub";
+    return this.backend.name.startsWith("cloud-tasks") ? "cloud-tasks" : "pubsub";
   }
 
   /** What makes this client's cloud resources, loaded when first asked for. */

@@ -166,6 +166,14 @@ describe("a wrong environment", () => {
   const problems: readonly [env: Record<string, string>, text: string][] = [
     [{ TASKS_BACKEND: "local,pubsub" }, 'got "local,pubsub"'],
     [{ TASKS_BACKEND: "pubsub,pubsub" }, 'got "pubsub,pubsub"'],
+    [
+      { CLOUD_RUN_SERVICE_URL: "https://shop.example/tasks/pubsub" },
+      "CLOUD_RUN_SERVICE_URL: expected the service's URL without the push path",
+    ],
+    [
+      { CLOUD_RUN_SERVICE_URL: "http://shop.example", NODE_ENV: "production" },
+      "CLOUD_RUN_SERVICE_URL: expected an https URL in production",
+    ],
     [{ TASKS_GENERATION: "new" }, 'TASKS_GENERATION: expected a whole number of up to 15 digits, got "new"'],
     [{ TASKS_DEFERRAL_QUEUE: "later_on" }, "TASKS_DEFERRAL_QUEUE: expected true, a queue id"],
     [{ TASKS_DEFERRAL_QUEUE: "projects/p/queues/later" }, "or projects/P/locations/L/queues/Q, got"],
