@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
-import { Alarm } from "../engine/alarm.ts";
 import { Fifo } from "../core/fifo.ts";
+import { Alarm } from "../engine/alarm.ts";
 import type { BacklogRules } from "./pubsub-backlog-rules.ts";
 import { Consumers } from "./pubsub-consumers.ts";
 import { type Consumer, Entry, KeyLine } from "./pubsub-entry.ts";

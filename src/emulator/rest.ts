@@ -23,11 +23,11 @@ export class RestFront {
 
   /** Answers one request. Never rejects. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://emulator");
     try {
-      const match = this.#match(request.method ?? "GET", url.pathname);
+      const { pathname, searchParams } = urlOf(request);
+      const match = this.#match(request.method ?? "GET", pathname);
       const { call } = match.rule;
-      const json = await this.#invoke(match, call, url.searchParams, await bodyOf(request));
+      const json = await this.#invoke(match, call, searchParams, await bodyOf(request));
       sendJson(response, 200, json);
     } catch (error) {
       sendError(response, error);
@@ -79,12 +79,35 @@ export function sendError(response: ServerResponse, error: unknown): void {
   sendJson(response, status, { error: { code: status, message, status: codeName(code), ...more } });
 }
 
-/** The body of a request as text. */
+/** The URL of a request, whose path can be decoded. */
+function urlOf({ url: text = "/" }: IncomingMessage): URL {
+  try {
+    const url = new URL(text, "http://emulator");
+    decodeURIComponent(url.pathname);
+    return url;
+  } catch {
+    throw invalid(`Invalid URL: ${text}`);
+  }
+}
+
+/** Longest body, in bytes: well beyond a publish of 10 MB in base64, which its service refuses with a text of its own. */
+const LONGEST_BODY = 64 * 1024 * 1024;
+
+/** The body of a request as text. Rejects with an RpcError when it is too long. */
 export function bodyOf(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      // What is too long is read to its end all the same, so that the answer arrives.
+      if (size <= LONGEST_BODY) chunks.push(chunk);
+      else chunks.length = 0;
+    });
+    request.on("end", () => {
+      if (size <= LONGEST_BODY) resolve(Buffer.concat(chunks).toString("utf8"));
+      else reject(invalid(`Request payload size exceeds the limit: ${LONGEST_BODY} bytes.`));
+    });
     request.on("error", reject);
   });
 }

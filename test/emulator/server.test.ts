@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEmulator, VirtualClock } from "../../src/emulator/index.ts";
@@ -121,6 +122,29 @@ describe("REST", () => {
     const [status, json] = await scene.fetch(verb, path, body as object);
     expect([status, json]).toMatchObject([code, { error: { code, message } }]);
     expect(json.error.status).toBe(code === 404 ? "NOT_FOUND" : "INVALID_ARGUMENT");
+  });
+
+  it.each(["//", "/v1/projects/demo/topics/%E0%A4%A", "/v1/%"])("refuses the URL %s", async (path) => {
+    const { host, restPort } = scene.emulator;
+    const status = await new Promise((resolve, reject) => {
+      const outgoing = request({ host, port: restPort, path, method: "PUT" }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+    expect(status).toBe(400);
+  });
+
+  it("refuses a body that is longer than any call, and keeps none of it", async () => {
+    const { host, restPort } = scene.emulator;
+    const body = new Uint8Array(65 * 1024 * 1024).fill(32);
+    const response = await fetch(`http://${host}:${restPort}/v1/${topic}`, { method: "PUT", body });
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { error: { message: expect.stringContaining("payload size exceeds") } },
+    ]);
   });
 
   it("refuses a body that is no JSON", async () => {
