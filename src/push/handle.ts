@@ -13,7 +13,7 @@ import type { AnyTasks } from "../core/tasks.ts";
 import { isThenable } from "../core/thenable.ts";
 import { authenticatorOf } from "./authentication.ts";
 import { assertWithin, type BodyContent, BodyTooLarge, keepable } from "./body.ts";
-import { dispatchedTask, dispatchOf } from "./cloud-tasks.ts";
+import { dispatchedTask, dispatchOf, scheduledCall } from "./cloud-tasks.ts";
 import { decodeDelivery, decodePayload } from "./decode.ts";
 import type { PushRequest, PushResponse } from "./request.ts";
 import { responseOf } from "./status.ts";
@@ -100,11 +100,14 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** Whether a delivery that is sent away may be the last that its queue makes. Whoever was not let in has none. */
+/**
+ * Whether a delivery that is sent away may be the last that its queue makes, or the only call of its tick. Whoever was not
+ * let in has none.
+ */
 function isLastChance(refusal: Outcome, { header }: PushRequest): boolean {
   if (refusal.type !== "busy" || refusal.reason === "auth-unavailable") return false;
   const dispatch = dispatchOf(header);
-  return dispatch !== undefined && mayBeLate(dispatch);
+  return dispatch === undefined ? scheduledCall(header) !== undefined : mayBeLate(dispatch);
 }
 
 /** Seconds until a task that is to be created anew runs; `undefined` when it is not to be. */
@@ -200,9 +203,10 @@ class Door {
     return this.#runtime.executor.parking.unreadable(message, () => keepable(content), this.#route, outcome);
   }
 
-  /** A delivery that cannot be taken now, and that its queue may delete before it comes again: the task is created anew. */
+  /** A delivery that cannot be taken now, and that may not come again: the task is created anew. */
   async #sentBack(delivery: Delivery, refusal: Outcome): Promise<Outcome> {
     const { registry, executor } = this.#runtime;
+    if (delivery.transport === "scheduler") return this.#handedOver(delivery, refusal);
     const route = this.#route ?? registry.find(delivery.taskName);
     if (route === undefined || !isLate(delivery, route)) return refusal;
     return (await executor.createAnew(delivery, route)) ?? refusal;

@@ -16,14 +16,14 @@ const CALL: PushHeaders = {
 /** Cloud Tasks keeps what it has, and knows no lock against overlap. */
 const QUEUE = { ...NOTHING, delay: true, durable: true };
 
-function service(run: () => unknown, scenery: SceneOptions = {}) {
+function service(run: () => unknown, scenery: SceneOptions = {}, ready: () => boolean = () => true) {
   const scene = createScene({ capabilities: QUEUE, ...scenery });
   const route = new TaskRoute({ path: "x.task", schedule: "0 9 * * *", minRetryDelay: 20, maxAttempts: 3, run });
-  const tasks = createTasks({ ...scene.options, auth: noAuth(), routes: [route] });
+  const tasks = createTasks({ ...scene.options, ready, auth: noAuth(), routes: [route] });
   const handler = createPushHandler(tasks);
   const body = JSON.stringify({ task_id: "scheduled-task", task_name: "task", args: [], kwargs: { kept: 1 } });
   const call = async (headers: PushHeaders = CALL) => (await handler.handle(new FakeRequest({ body, headers }))).status;
-  return { ...scene, call };
+  return { ...scene, tasks, call };
 }
 
 function failing(error: Error) {
@@ -48,6 +48,24 @@ describe("a call of Cloud Scheduler that fails", () => {
     const { call, sent, clock } = service(failing(error));
     expect(await call()).toBe(200);
     expect(sent).toMatchObject([{ ...carriedOn, carriedAttempts, runAt: clock.now() + seconds * 1000 }]);
+  });
+
+  it("is carried on with though it came while the service is not ready, or closes", async () => {
+    const notReady = service(
+      () => {},
+      {},
+      () => false,
+    );
+    expect(await notReady.call()).toBe(200);
+    expect(notReady.sent).toMatchObject([{ ...carriedOn, carriedAttempts: 0 }]);
+    const running = Promise.withResolvers<void>();
+    const { tasks, call, sent } = service(() => running.promise);
+    const first = call();
+    const closed = tasks.close();
+    expect(await call({ ...CALL, "x-cloudscheduler-scheduletime": "2026-01-02T09:00:00Z" })).toBe(200);
+    expect(sent).toMatchObject([{ scheduledFor: new Date("2026-01-02T09:00:00Z"), carriedAttempts: 0 }]);
+    running.resolve();
+    await Promise.all([first, closed]);
   });
 
   it("is parked at once where its task gives up", async () => {
