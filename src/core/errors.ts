@@ -35,6 +35,8 @@ export type TasksErrorCode =
   | "NOT_PERMITTED"
   /** A quota of the project is used up. */
   | "QUOTA_EXHAUSTED"
+  /** A call to Google Cloud failed for a reason that has no code of its own; `cause` is what the service said. */
+  | "CLOUD_FAILED"
   /** Provisioning failed, in part or as a whole; the text says what, and `cause` is the whole report. */
   | "PROVISION_FAILED"
   /** A task whose result was awaited has failed for good; `cause` is what it threw. */

@@ -40,14 +40,14 @@ export function writeFailure(
     resource: onProject ? `projects/${name.split("/")[1]}` : name,
     role: WRITER[kind],
     account: accountOf(want),
-    otherwise: "PROVISION_FAILED",
+    otherwise: "CLOUD_FAILED",
   });
 }
 
 function tombstoned(error: Error, name: string, now: number): TasksError {
   const free = new Date(now + TOMBSTONE_DAYS * 86_400_000).toISOString().slice(0, 10);
   return new TasksError(
-    "PROVISION_FAILED",
+    "CLOUD_FAILED",
     `create ${name}: expected its name to be free, got that of a queue deleted in the last ${TOMBSTONE_DAYS} days; it can be made again by ${free} at the latest, or give the route another with queue: { name, managed: true }`,
     { cause: error },
   );
@@ -59,7 +59,7 @@ export function grantFailure(error: unknown, name: string, member: string, role:
     action: `grant ${role} to Pub/Sub's service agent on`,
     resource: name,
     role: "roles/pubsub.admin",
-    otherwise: "PROVISION_FAILED",
+    otherwise: "CLOUD_FAILED",
   });
   const project = name.split("/")[1];
   const advice =

@@ -97,7 +97,7 @@ export class Granter {
     } catch (cause) {
       const said = error instanceof Error ? error.message : String(error);
       throw new TasksError(
-        "PROVISION_FAILED",
+        "CLOUD_FAILED",
         `${said}; nor could that be noted on ${want.name}, so that the next apply does not see it: pass grants: "resource" then`,
         { cause },
       );

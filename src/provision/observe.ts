@@ -62,6 +62,6 @@ async function listed(
     const located = parent.includes("/locations/");
     const resource = located ? `${parent}/${kind}s` : parent;
     const action = located ? "list" : `list ${kind}s of`;
-    throw explained(error, { action, resource, role: READER[kind], otherwise: "PROVISION_FAILED" });
+    throw explained(error, { action, resource, role: READER[kind], otherwise: "CLOUD_FAILED" });
   }
 }

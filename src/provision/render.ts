@@ -23,8 +23,9 @@ const COUNTED: readonly [action: Change["action"], text: string][] = [
   ["keep", "unchanged"],
 ];
 
-const STATUSES: readonly [status: ChangeResult["status"], text: string][] = [
+const STATUSES: readonly [status: ChangeResult["status"] | "deleted", text: string][] = [
   ["done", "written"],
+  ["deleted", "deleted"],
   ["settled", "settled by another writer"],
   ["skipped", "skipped"],
   ["unchanged", "unchanged"],
@@ -45,14 +46,17 @@ export function renderPlan(plan: Plan, { unchanged = false }: RenderOptions = {}
   const shown = plan.changes.filter((change) => unchanged || change.action !== "keep" || change.reason !== undefined);
   const summary = counted(COUNTED, (action) => plan.changes.filter((change) => change.action === action).length);
   const lines = shown.flatMap((change) => [headline(change), ...detailsOf(change, change.reason)]);
-  const verdict = plan.isEmpty ? "Nothing to do" : "Plan";
+  const isHeldUp = plan.changes.some(({ action }) => action === "skip");
+  const verdict = !plan.isEmpty ? "Plan" : isHeldUp ? "Nothing that may be done" : "Nothing to do";
   return [...lines, `${verdict}: ${summary}.`].join("\n");
 }
 
 /** A report for people: every resource that was written or could not be, what became of it, and why. */
 export function renderReport(report: ProvisionReport, { unchanged = false }: RenderOptions = {}): string {
   const shown = report.results.filter(({ status, note }) => unchanged || status !== "unchanged" || note !== undefined);
-  const summary = counted(STATUSES, (status) => report.results.filter((result) => result.status === status).length);
+  const cameTo = ({ change, status }: ChangeResult) =>
+    status === "done" && change.action === "delete" ? "deleted" : status;
+  const summary = counted(STATUSES, (status) => report.results.filter((result) => cameTo(result) === status).length);
   const lines = shown.flatMap(({ change, status, error, note }) => [
     `${headline(change)}${status === "done" ? "" : `  ${status}`}`,
     ...detailsOf({ ...change, fields: status === "done" ? change.fields : [] }, error?.message ?? note),

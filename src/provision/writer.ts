@@ -201,7 +201,7 @@ export class Writer {
 function skipped({ change: { reason, blocks, kind, name } }: Step): Settled {
   if (blocks !== true) return { status: "skipped", ...(reason === undefined ? {} : { note: reason }) };
   const text = `${name}: expected a ${kind} of this service, got one that cannot be used: ${reason}`;
-  return { status: "failed", error: new TasksError("PROVISION_FAILED", text) };
+  return { status: "failed", error: new TasksError("CLOUD_FAILED", text) };
 }
 
 /** Names of the fields that are written; a deployment signs whatever it writes. A job's state is no setting to be written. */
