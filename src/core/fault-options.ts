@@ -49,7 +49,8 @@ const VARIABLE_OF = {
   seed: "TASKS_FAULT_SEED",
 } as const satisfies Readonly<Record<keyof FaultOptions, string>>;
 
-const NAMES = Object.keys(LIMITS) as (keyof FaultOptions)[];
+/** Every option of faults. */
+export const FAULT_OPTIONS = Object.keys(LIMITS) as readonly (keyof FaultOptions)[];
 
 /**
  * Checks options of faults.
@@ -57,9 +58,9 @@ const NAMES = Object.keys(LIMITS) as (keyof FaultOptions)[];
  * @throws TasksError `INVALID_OPTION`.
  */
 export function assertFaultOptions(options: FaultOptions): void {
-  assertKnownOptions("faults", options, NAMES);
+  assertKnownOptions("faults", options, FAULT_OPTIONS);
   const read = new OptionReader("faults", options);
-  for (const name of NAMES) read.number(name, LIMITS[name], 0);
+  for (const name of FAULT_OPTIONS) read.number(name, LIMITS[name], 0);
 }
 
 /**
@@ -74,7 +75,7 @@ export function readFaults(env: Environment, problem: (text: string) => void): F
     problem(`${variable}: unknown variable${didYouMean(variable, known) || `; known are ${known.join(", ")}`}`);
   }
   const faults: Partial<Record<keyof FaultOptions, number>> = {};
-  for (const name of NAMES) {
+  for (const name of FAULT_OPTIONS) {
     const variable = VARIABLE_OF[name];
     const text = env[variable]?.trim() ?? "";
     if (text === "") continue;
@@ -102,7 +103,7 @@ export function disturbs(options: FaultOptions): boolean {
  */
 export function assertNoFaults(production: boolean, options: FaultOptions): void {
   if (!production || !disturbs(options)) return;
-  const given = NAMES.filter((name) => (options[name] ?? 0) > 0);
+  const given = FAULT_OPTIONS.filter((name) => (options[name] ?? 0) > 0);
   throw new TasksError(
     "INVALID_CONFIG",
     `faults: expected none in production, got ${given.join(", ")}; leave them out and unset ${given.map((name) => VARIABLE_OF[name]).join(", ")}`,

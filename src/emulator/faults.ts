@@ -1,5 +1,5 @@
-import { assertFaultOptions, type FaultOptions } from "../core/fault-options.ts";
-import { OptionReader } from "../core/options.ts";
+import { assertFaultOptions, FAULT_OPTIONS, type FaultOptions } from "../core/fault-options.ts";
+import { assertKnownOptions, OptionReader } from "../core/options.ts";
 import type { Fault, Faults } from "../engine/fault.ts";
 import { RandomFaults } from "../engine/faults.ts";
 import type { Message } from "../engine/message.ts";
@@ -30,6 +30,7 @@ export class EmulatorFaults implements Faults {
    * @throws TasksError `INVALID_OPTION`.
    */
   set(options: EmulatorFaultOptions): void {
+    assertKnownOptions("faults", options, [...FAULT_OPTIONS, "unavailableRate", "callLatencySeconds"]);
     const { unavailableRate, callLatencySeconds, ...deliveries } = options;
     const read = new OptionReader("faults", { unavailableRate, callLatencySeconds });
     read.number("unavailableRate", { min: 0, max: 1 }, 0);

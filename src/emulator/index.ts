@@ -7,6 +7,7 @@ import { control } from "./control.ts";
 import { EmulatorFaults } from "./faults.ts";
 import { GrpcFront } from "./grpc.ts";
 import { oidcDocument } from "./oidc.ts";
+import { assertEmulatorOptions, portRefusal } from "./options.ts";
 import { Projects } from "./projects.ts";
 import { CLIENT_PACKAGES, loadProtos } from "./protos.ts";
 import { bodyOf, parseBody, RestFront, sendError, sendJson } from "./rest.ts";
@@ -62,9 +63,11 @@ export type EmulatorVariable =
  * clients and the gcloud command line use them. Each is served if its client package is installed
  * (`@google-cloud/pubsub`, `@google-cloud/tasks`, `@google-cloud/scheduler`). Everything is in memory.
  *
- * Rejects with a TasksError `MISSING_PACKAGE` when none of the packages is installed, and when a port is taken.
+ * Rejects with a TasksError: `MISSING_PACKAGE` when none of the packages is installed; `INVALID_OPTION` for options that are
+ * wrong, and for a port that is taken.
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  assertEmulatorOptions(options);
   const { port = 0, restPort = 0, host = "127.0.0.1", clock = systemClock } = options;
   const { email = "emulator@taskroute.iam.gserviceaccount.com" } = options;
   const logger = guarded(options.logger ?? silentLogger);
@@ -112,8 +115,12 @@ async function opened(
   host: string,
   [port, restPort]: readonly [number, number],
 ): Promise<{ readonly port: number; readonly restPort: number }> {
+  const open = (wanted: number) =>
+    listener.open(host, wanted).catch((error: unknown) => {
+      throw portRefusal(error, host, wanted);
+    });
   try {
-    return { port: await listener.open(host, port), restPort: await listener.open(host, restPort) };
+    return { port: await open(port), restPort: await open(restPort) };
   } catch (error) {
     await listener.close();
     throw error;
