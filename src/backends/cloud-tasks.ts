@@ -90,8 +90,7 @@ class CloudTasksBackend implements Backend {
     this.#creator = new TaskCreator({ clock, clients: this.#clients, account: config.serviceAccounts[0] }, settings);
     const connect = () => publishCallOf(this.#clients);
     this.#publisher = new Publisher({ clock, connect }, { ...readPubsubOptions({}), timeout: settings.timeout });
-    const send = (task: OutgoingTask) => this.send(task);
-    this.deadLetters = new DeadLetterTopic({ host, clients: this.#clients, publisher: this.#publisher, send });
+    this.deadLetters = new DeadLetterTopic({ host, clients: this.#clients, publisher: this.#publisher });
     const trust = emulatorTrust(config);
     if (trust !== undefined) this.pushTrust = trust;
   }

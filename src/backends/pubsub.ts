@@ -70,7 +70,6 @@ class PubsubBackend implements Backend {
       host,
       clients,
       publisher: this.#publisher,
-      send: (task) => this.send(task),
     });
     this.capabilities = {
       delay: deferralQueue !== undefined,

@@ -111,6 +111,8 @@ export interface BackendHost {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Sends a task by whichever backend of the client carries its route; for a letter that is redriven. */
+  send(task: OutgoingTask): Receipt | Promise<Receipt>;
   /** Runs one delivery. Never rejects. */
   execute(delivery: Delivery, route: AnyRoute): Promise<Outcome>;
   /** Reports that a tick was not run because the one before it still is. */

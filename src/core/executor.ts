@@ -247,8 +247,8 @@ export class Executor {
   }
 
   #switchedOff(delivery: Delivery, route: AnyRoute): Outcome | Promise<Outcome> {
-    if (delivery.scheduled || route.settings.killSwitch?.onDemand === "skip")
-      return { type: "skipped", reason: "switched-off" };
+    const isTick = delivery.scheduled || delivery.scheduledFor !== undefined;
+    if (isTick || route.settings.killSwitch?.onDemand === "skip") return { type: "skipped", reason: "switched-off" };
     if (this.#scope.sink(delivery) === undefined) return busy("switched-off", 60);
     return this.#park(delivery, route, "switched-off", undefined);
   }

@@ -207,6 +207,7 @@ export class Runtime {
       config: this.config,
       clock: this.clock,
       logger: this.logger,
+      send: (task) => this.backend.send(task),
       execute: (delivery, route) => this.#executeAdmitted(delivery, route),
       skipped: (route, scheduledFor) => this.#skipped(route, scheduledFor),
     };

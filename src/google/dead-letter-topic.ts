@@ -1,4 +1,4 @@
-import type { BackendHost, OutgoingTask } from "../core/backend.ts";
+import type { BackendHost } from "../core/backend.ts";
 import type { DeadLetter, DeadLetterBox } from "../core/dead-letter.ts";
 import type { AnyRoute } from "../core/declaration.ts";
 import { TasksError } from "../core/errors.ts";
@@ -20,8 +20,6 @@ export interface DeadLetterScope {
   readonly host: BackendHost;
   readonly clients: GoogleClients;
   readonly publisher: Publisher;
-  /** Enqueues a letter's task again. */
-  send(task: OutgoingTask): unknown;
 }
 
 /** A letter that is leased, with its message. */
@@ -92,7 +90,7 @@ export class DeadLetterTopic implements DeadLetterBox {
           stranger = letter;
           return false;
         }
-        await this.#scope.send(redrivenTask(letter, route, this.#scope.host.clock.now()));
+        await this.#scope.host.send(redrivenTask(letter, route, this.#scope.host.clock.now()));
         sent.add(parked);
         redriven = true;
         return true;
