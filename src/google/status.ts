@@ -98,6 +98,13 @@ function diagnosis(code: number | undefined, text: string, attempted: Attempted)
       "NOT_PROVISIONED",
       `${subject}: expected it to exist, got NOT_FOUND ("${text}"); run taskroute apply, that is: await tasks.provision()`,
     ];
+  // Google's services answer; only an emulator's port may have nobody behind it.
+  const nobody = /ECONNREFUSED (\S+?:\d+)/.exec(text)?.[1];
+  if (nobody !== undefined)
+    return [
+      attempted.otherwise ?? "NOT_ACCEPTED",
+      `${subject}: expected an answer, got no connection to ${nobody}; start the emulator there, or unset the variable that names it, such as TASKS_EMULATOR_HOST`,
+    ];
   return [
     attempted.otherwise ?? "NOT_ACCEPTED",
     `${subject}: expected it to be done, got ${code === undefined ? "an error" : grpcName(code)} ("${text}"); ${advice(code)}`,

@@ -88,6 +88,15 @@ describe("an error of Google's clients", () => {
       "NOT_ACCEPTED",
       ["INVALID_ARGUMENT", "too long"],
     ],
+    [
+      failure(
+        "UNAVAILABLE",
+        "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:8085. Resolution note: ",
+      ),
+      publishing,
+      "NOT_ACCEPTED",
+      ["got no connection to 127.0.0.1:8085; start the emulator there"],
+    ],
     [failure("UNAVAILABLE", "No connection established."), publishing, "NOT_ACCEPTED", ["UNAVAILABLE", "try again"]],
     [failure("ABORTED", "raced"), { ...publishing, otherwise: "PROVISION_FAILED" }, "PROVISION_FAILED", ["ABORTED"]],
   ])("says what to do about %s", (error, attempted, code, parts) => {
