@@ -48,7 +48,7 @@ function fileOf({ localFile }: Config): { readonly file?: string } {
 
 /** Loaded late: most processes never provision. */
 async function loadProvisioner(runtime: Runtime): Promise<Provisioner> {
-  const { provisionerOf } = await import("./provision/provisioner.ts");
+  const { provisionerOf } = await import("./provision/index.ts");
   return provisionerOf(runtime);
 }
 

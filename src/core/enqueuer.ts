@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { EnqueueOptions } from "./context.ts";
 import type { AnyRoute } from "./declaration.ts";
 import type { Delivery } from "./delivery.ts";
-import { TasksError } from "./errors.ts";
+import { isTasksError, TasksError } from "./errors.ts";
 import { callHook, type Hooks } from "./events.ts";
 import { freshId } from "./fresh-id.ts";
 import type { Logger } from "./logger.ts";
@@ -199,7 +199,7 @@ function priorityOf({ dispatch }: Delivery, { settings }: AnyRoute): string | un
 
 /** The error of a task that a backend did not take. */
 export function notAccepted(task: OutgoingTask, cause: unknown): TasksError {
-  if (cause instanceof TasksError) return cause;
+  if (isTasksError(cause)) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   return new TasksError(
     "NOT_ACCEPTED",

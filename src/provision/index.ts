@@ -11,7 +11,7 @@ export type {
   ResourceKind,
 } from "../core/provisioning.ts";
 export { type ExportOptions, toGcloudScript, toTerraform } from "./export/index.ts";
-export { desiredOf } from "./provisioner.ts";
+export { desiredOf, provisionerOf } from "./provisioner.ts";
 export { type RenderOptions, renderPlan, renderReport } from "./render.ts";
 export type {
   DesiredJob,
