@@ -5,6 +5,7 @@ import type { Outcome } from "../../src/core/outcome.ts";
 import type { RuntimeOptions } from "../../src/core/runtime-options.ts";
 import type { AnyTasks } from "../../src/core/tasks.ts";
 import { VirtualClock } from "../../src/engine/clock.ts";
+import { arrivingBy } from "./arriving.ts";
 import { type LogLine, recordLog } from "./log.ts";
 
 const EVERYTHING: Capabilities = {
@@ -76,19 +77,5 @@ export function createScene(options: SceneOptions = {}): Scene {
 /** Delivers one message to a client's executor, as a transport would. */
 export function deliver(tasks: AnyTasks, overrides: Partial<Delivery> & Pick<Delivery, "taskName">): Promise<Outcome> {
   const { clock, executor } = tasks.runtime;
-  return executor.execute({
-    transport: "pubsub",
-    taskId: "task-1",
-    args: [],
-    kwargs: {},
-    enqueuedAt: "2026-01-01T00:00:00+00:00",
-    messageId: "message-1",
-    attempt: 1,
-    scheduled: false,
-    scheduledFor: undefined,
-    publishTime: undefined,
-    receivedAt: clock.now(),
-    attributes: {},
-    ...overrides,
-  });
+  return executor.execute(arrivingBy("pubsub", { receivedAt: clock.now(), ...overrides }));
 }

@@ -206,7 +206,7 @@ describe("the push account", () => {
     [{ createPushServiceAccount: true }, "expected an account ID@p.iam.gserviceaccount.com to make"],
     [{ pushServiceAccount: "other@p.iam.gserviceaccount.com" }, "expected pushServiceAccount to be the account that"],
     [{ grants: "none" as "project" }, 'expected grants to be "resource" or "project"'],
-    [{ readsDeadLetters: "yes" as unknown as boolean }, "expected readsDeadLetters to be true or false"],
+    [{ readsDeadLetters: "yes" as never }, "expected readsDeadLetters to be true or false"],
     [{ runtimeAccount: "x" } as ExportOptions, "export: unknown option runtimeAccount; known are cloudRunService, "],
   ])("and other options are refused when they do not fit: %j", (options, text) => {
     expect(() => toTerraform(desiredOf([route("mail.send")]), options)).toThrow(text);
